@@ -171,7 +171,8 @@ install-systemd:
 		$(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || \
 			exit 1; done
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)/multi-user.target.wants'
-	$(Q)ln -sfn ../microvms.target '$(DESTDIR)$(UNITDIR)/multi-user.target.wants/microvms.target'
+	$(Q)ln -sfn ../microvms.target \
+		'$(DESTDIR)$(UNITDIR)/multi-user.target.wants/microvms.target'
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > \
 		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > \
@@ -185,7 +186,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(MANDIR)/man5/vm.yaml.5'
 	rm -f $(addprefix '$(DESTDIR)$(BASHCOMPLETIONDIR)'/,mvmbuild microvm)
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
-	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS) multi-user.target.wants/microvms.target) \
+	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) \
+		'$(DESTDIR)$(UNITDIR)/multi-user.target.wants/microvms.target' \
 		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' \
 		'$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 

@@ -60,12 +60,12 @@ result $? "no include and no call runs upwards (tests/rooms.sh)"
 exempt=' broken-derivation broken-kernel closure-list closure-scan damaged-cache damaged-object'
 exempt+=' file-changed file-too-large foreign-file foreign-stage1 gcroot kernel-config mkfs.erofs'
 exempt+=' mksquashfs nix-database nix-database-corrupt nix-database-locked nix-database-schema'
-exempt+=' nix-failed unknown-file-kind unreadable-kernel'
+exempt+=' nix-failed unknown-file-kind'
 # those of microvm and of hosts that run: tests/e2e/host
 exempt+=' cannot-start changed-input custody declared flake fsck host-name in-use mounted not-ours'
 exempt+=' run running start-failed state systemctl unit-user unwritable-state vm-failed'
 # those that need memory, a disk, a process or standard output to fail: tests/e2e/build/fault_test
-exempt+=' memory out-of-memory output process unremovable unwritable-cache unwritable-file'
+exempt+=' memory out-of-memory output process unremovable unwritable-cache'
 # those that depend on who owns a root file system: tests/e2e/boot/rootfs_test
 exempt+=' lost-attributes rootfs-modules rootfs-owner'
 # those that the checks of options, or limits too large for a test, keep from happening
@@ -107,7 +107,7 @@ wide=$({
 	# shellcheck disable=SC2086 # "cache gc" is two words
 	for command in "${commands[@]}"; do "$build/mvmbuild" $command --help; done
 	# shellcheck disable=SC2086
-	for action in '-c x' -u -l '-r x' '-s x' '--rollback x' '--check x' '--fsck x' '--remove x'; do
+	for action in -u -l {-c,-r,-s,--rollback,--check,--fsck,--remove}' x'; do
 		"$build/microvm" --help $action
 	done
 } | grep -E '^.{81,}')

@@ -212,7 +212,8 @@ install_runner() { # NAME PLACE DISK KEY
 		xargs -0 -r cp -P --reflink=auto --parents -t "$new" --)
 	while read -r -d '' inode mode file; do
 		install_large "$from/$file" "$inode" "$mode" "$new/$file"
-	done < <(cd "$from" && find . -type f -size "+$large" ! -path "./$3" -printf '%D:%i %m %P\0')
+	done < <(cd "$from" &&
+		find . -type f -size "+$large" ! -path "./$3" -printf '%D:%i %m %P\0')
 	if [ "$3" != - ]; then
 		install_shared "$here/store-disks/$4" "$4" 444 "$new/$3"
 	fi

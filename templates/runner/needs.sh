@@ -51,11 +51,13 @@ need_file() { # WHAT PATH
 
 # Explains why a file or directory that exists cannot be used, and what mends it.
 refusal() { # PATH
-	local mode links owner group more path
+	local mode links owner group more path user
 	# shellcheck disable=SC2034 # unused fields; ls, because macOS has another stat
 	read -r mode links owner group more < <(ls -ldL -- "$1") || return 0
 	case $1 in /*) path=$1 ;; *) path=$PWD/$1 ;; esac
-	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $(id -un); as root, run: chown $(id -un): $(printf %q "$path")"
+	user=$(id -un)
+	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $user;" \
+		"as root, run: chown $user: $(printf %q "$path")"
 }
 
 # Counts free pages of the host's pool that are not reserved, including those that the kernel may
@@ -169,7 +171,8 @@ need_directory() { # IMAGE
 	elif [ ! -d "$directory" ]; then
 		complain "the directory $directory of the volume $1 does not exist"
 	elif [ ! -w "$directory" ]; then
-		complain "cannot create the volume $1: $directory is not writable: $(refusal "$directory")"
+		complain "cannot create the volume $1:" \
+			"$directory is not writable: $(refusal "$directory")"
 	else
 		need_own_directory "$1"
 		need_outside_runner "$directory" "the volume $1"
@@ -231,7 +234,8 @@ need_own_directory() { # IMAGE
 
 device_owner() { # IMAGE
 	if [ -b "$1" ]; then
-		echo "the device belongs to $(stat -L -c '%U and the group %G' -- "$1"), and the VM runs as $(id -un)"
+		echo "the device belongs to $(stat -L -c '%U and the group %G' -- "$1")," \
+			"and the VM runs as $(id -un)"
 	else
 		refusal "$1"
 	fi

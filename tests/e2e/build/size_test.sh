@@ -154,7 +154,8 @@ check "the page loads nothing from the network" \
 	test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep \
 		-v 'xmlns="http://www.w3.org/' page.html))" = 0
 check "the page names every store path" \
-	test "$(grep -o "<td title=\"$NIX_STORE_DIR/[^\"]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
+	test "$(grep -o "<td title=\"$NIX_STORE_DIR/[^\"]*" page.html | sort -u | wc -l)" = \
+	"${#paths[@]}"
 if command -v xmllint >/dev/null; then
 	check "the page is well-formed XML" xmllint --noout page.html
 else

@@ -235,8 +235,8 @@ while killed $((n += stride)); do
 	[ "$(restarts changed)" = 1 ] || again+=" $n"
 	[ "$(restarts '[^c]')" = 0 ] || needless+=" $n"
 	[ -e "$world/active/new" ] || unstarted+=" $n"
-	(cd "$world/local/lib/systemd/system" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" ||
-		unloaded+=" $n"
+	(cd "$world/local/lib/systemd/system" && find . -type f | sort | xargs md5sum) |
+		cmp -s - "$world/loaded" || unloaded+=" $n"
 	reset
 done
 echo "# killed at $tried of $n commands"

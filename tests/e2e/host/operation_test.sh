@@ -133,7 +133,8 @@ describe up "$volume" 'mem: 301' 'kernelParams: [crash]'
 check "an update with --rollback-on-failure fails, too" fails m -u --rollback-on-failure up
 expect "it reports that it went back" "$log" '^MicroVM up is rolled back and runs'
 check "the VM runs the runner before" \
-	test "$(host readlink "$state/up/current")" = "$current" -a -n "$(hypervisor_runs up && echo 1)"
+	test "$(host readlink "$state/up/current")" = "$current" -a \
+	-n "$(hypervisor_runs up && echo 1)"
 describe up "$volume" 'mem: 302'
 check "an update whose VM runs succeeds" m -Ru up
 check "the updated VM runs" hypervisor_runs up
@@ -179,7 +180,8 @@ m -l
 expect "the list has columns" "$log" '^NAME +STATE +SINCE +RESTARTS +BOOT +BUILD +SYSTEM +NOTE$'
 expect "it shows the VM that systemd gave up, the reason, and how to try again" "$log" \
 	'^vm10 +gave up +[0-9]+s +[1-9] +yes +current +system@[0-9a-z]{8} +the guest has crashed; to try again: systemctl reset-failed microvm@vm10 && systemctl start microvm@vm10$'
-expect "it shows a VM that runs" "$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
+expect "it shows a VM that runs" \
+	"$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
 expect "it shows a VM that is stopped and does not start at boot" \
 	"$log" '^up +stopped +[-0-9s]+ +0 +no +current +system@[0-9a-z]{8} +systemctl start microvm@up$'
 host journalctl --no-pager -u microvm@vm10 >"$log" 2>&1

@@ -104,7 +104,8 @@ check "it reports nothing" test ! -s "$log"
 all_of "$tree" >"$test_dir/after"
 check "it changes nothing" same "$test_dir/before" "$test_dir/after"
 SYSTEMD_UNIT_PATH=$tree/etc/systemd/system:$tree/usr/local/lib/systemd/system: \
-	systemd-analyze verify --man=no "$tree/usr/local/lib/systemd/system/microvms.target" >"$log" 2>&1
+	systemd-analyze verify --man=no \
+	"$tree/usr/local/lib/systemd/system/microvms.target" >"$log" 2>&1
 check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 rm -rf "$tree"
 

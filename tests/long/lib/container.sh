@@ -43,7 +43,8 @@ container() {
 	local -a network=(-n)
 	if ! "$1"; then network=(); fi
 	nsenter -t "$container_pid" -m -p -u -i -C "${network[@]}" --root -- env -i -C / \
-		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "${@:2}"
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		HOME=/root "${@:2}"
 }
 
 # container_off: shuts it down, as `systemctl poweroff` does, and waits until it has ended.
