@@ -157,3 +157,29 @@ const char *diag_summary(struct arena *arena, const struct diag *diag)
 	return arena_printf(arena, "%s:%u:%u: %s%s", error->where.file, error->where.line,
 		error->where.column, error->text, more);
 }
+
+const char *const diag_severity_names[] = {"note", "warning", "error"};
+
+/*
+ * Two arguments may have the same name ("--set vcpu" given twice), so a match by pointer is
+ * preferred.
+ */
+const struct diag_source *diag_source_of(const struct diag *diag, const char *file)
+{
+	const struct diag_source *found = NULL;
+	for (size_t i = 0; file && i < diag->sources.n; i++) {
+		const struct diag_source *source = &diag->sources.v[i];
+		if (source->file == file)
+			return source;
+		if (!found && strcmp(source->file, file) == 0)
+			found = source;
+	}
+	return found;
+}
+
+/* A place in an argument has no line. */
+bool diag_has_place(const struct diag *diag, const struct diag_message *message)
+{
+	const struct diag_source *source = diag_source_of(diag, message->where.file);
+	return message->where.line && !(source && source->argument);
+}

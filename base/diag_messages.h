@@ -42,9 +42,11 @@ struct diag_group {
 	size_t source; /* rank of its source */
 };
 
-/* ---- diag_print.c ---- */
+/* ---- diag.c ---- */
 
 extern const char *const diag_severity_names[];
+/* The source that a file of a position names; NULL if its text is unknown. */
+const struct diag_source *diag_source_of(const struct diag *diag, const char *file);
 /* Whether the message is about a place in a file: its line and column are known. */
 bool diag_has_place(const struct diag *diag, const struct diag_message *message);
 

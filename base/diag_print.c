@@ -49,25 +49,6 @@ static void print_text(FILE *out, const char *text)
 
 /* ---- printing ---- */
 
-const char *const diag_severity_names[] = {"note", "warning", "error"};
-
-/*
- * Two arguments may have the same name ("--set vcpu" given twice), so a match by pointer is
- * preferred.
- */
-static const struct diag_source *source_of(const struct diag *diag, const char *file)
-{
-	const struct diag_source *found = NULL;
-	for (size_t i = 0; file && i < diag->sources.n; i++) {
-		const struct diag_source *source = &diag->sources.v[i];
-		if (source->file == file)
-			return source;
-		if (!found && strcmp(source->file, file) == 0)
-			found = source;
-	}
-	return found;
-}
-
 /* Returns the start of line `number` (from 1) and its length; NULL if there is no such line. */
 static const char *source_line(const struct diag_source *source, unsigned number, size_t *length)
 {
@@ -135,7 +116,7 @@ static void print_human(const struct diag *diag, FILE *out, const struct diag_me
 	bool coloured = terminal_has_colours(fileno(out));
 	const char *place = message->where.file ? message->where.file : diag->program;
 	print_text(out, place);
-	const struct diag_source *source = source_of(diag, message->where.file);
+	const struct diag_source *source = diag_source_of(diag, message->where.file);
 	if (diag_has_place(diag, message))
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);
 	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "",
@@ -144,13 +125,6 @@ static void print_human(const struct diag *diag, FILE *out, const struct diag_me
 	fprintf(out, " [%s]\n", message->code);
 	if (message->where.line && source)
 		print_excerpt(source, out, &message->where);
-}
-
-/* A place in an argument has no line. */
-bool diag_has_place(const struct diag *diag, const struct diag_message *message)
-{
-	const struct diag_source *source = source_of(diag, message->where.file);
-	return message->where.line && !(source && source->argument);
 }
 
 /* ---- order ---- */
@@ -186,7 +160,7 @@ static bool belongs(const struct diag_message *note, const struct diag_message *
  */
 static size_t source_rank(const struct diag *diag, const char *file)
 {
-	const struct diag_source *source = source_of(diag, file);
+	const struct diag_source *source = diag_source_of(diag, file);
 	return source ? (size_t)(source - diag->sources.v) : diag->sources.n + !file;
 }
 

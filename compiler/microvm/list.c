@@ -92,43 +92,6 @@ static enum state find_state(const struct host *host, struct row *row)
 									: STATE_CURRENT;
 }
 
-/* ---- in words ---- */
-
-const char *const row_state_names[] = {
-	[STATE_CURRENT] = "current",
-	[STATE_OUTDATED] = "outdated",
-	[STATE_STALE] = "stale",
-	[STATE_UNKNOWN] = "unknown",
-	[STATE_BROKEN] = "broken",
-};
-
-const char *row_activity(const struct row *row)
-{
-	const struct unit *unit = &row->unit;
-	if (row->paused)
-		return "paused";
-	if (unit_is_active(unit))
-		return "running";
-	if (row->by_hand)
-		return "by hand";
-	if (strcmp(unit->sub, "auto-restart") == 0)
-		return "restarting";
-	if (unit_gave_up(unit))
-		return "gave up";
-	if (row->failure)
-		return "failed";
-	if (strcmp(unit->active, "activating") == 0 ||
-		(strcmp(unit->active, "inactive") == 0 && unit->has_job))
-		return "starting";
-	return strcmp(unit->active, "deactivating") == 0 ? "stopping" : "stopped";
-}
-
-bool row_is_enabled(const struct row *row)
-{
-	return strncmp(row->unit.enabled, "enabled", strlen("enabled")) == 0 ||
-		strcmp(row->unit.enabled, "static") == 0;
-}
-
 /* ---- the verb ---- */
 
 static void print_left(const struct host *host, const struct left *left, size_t count)

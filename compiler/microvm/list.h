@@ -29,12 +29,16 @@ struct row {
 	const char *problem; /* NULL: none */
 };
 
+/* ---- list_row.c ---- */
+
 /* "current", "outdated" */
 extern const char *const row_state_names[];
 /* What the VM does, in a word: "running". */
 const char *row_activity(const struct row *row);
 /* Whether the VM starts when the host boots. */
 bool row_is_enabled(const struct row *row);
+
+/* ---- list_table.c, list_json.c ---- */
 
 void list_print_table(const struct host *host, const struct row *rows, size_t count);
 void list_print_json(const struct host *host, const struct row *rows, size_t count,

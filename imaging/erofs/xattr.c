@@ -8,23 +8,11 @@
 #include "imaging/erofs/format.h"
 
 /* The prefixes that erofs stores as numbers. */
-static const struct {
-	const char *text;
-	uint8_t index;
-} prefixes[] = {{"user.", 1}, {"trusted.", 4}, {"security.", 6}};
+static const struct attribute_prefix prefixes[] = {{"user.", 1}, {"trusted.", 4}, {"security.", 6}};
 
-/* Returns the length of the name's prefix; 0 if it is left out. */
-static size_t prefix_of(const struct extended_attribute *attribute, uint8_t *index)
+static size_t prefix_of(const struct extended_attribute *attribute, unsigned *index)
 {
-	for (size_t i = 0; i < countof(prefixes); i++) {
-		const size_t length = strlen(prefixes[i].text);
-		if (attribute->name_bytes <= length ||
-			memcmp(attribute->name, prefixes[i].text, length) != 0)
-			continue;
-		*index = prefixes[i].index;
-		return length;
-	}
-	return 0;
+	return attribute_prefix(attribute, prefixes, countof(prefixes), index);
 }
 
 static uint32_t entry_bytes(const struct extended_attribute *attribute, size_t prefix)
@@ -37,7 +25,7 @@ static uint32_t entry_bytes(const struct extended_attribute *attribute, size_t p
 uint32_t erofs_xattr_bytes(struct attributes attributes)
 {
 	uint32_t bytes = 0;
-	uint8_t index;
+	unsigned index;
 	for (struct extended_attribute one; attributes_next(&attributes, &one);) {
 		const size_t prefix = prefix_of(&one, &index);
 		bytes += prefix ? entry_bytes(&one, prefix) : 0;
@@ -49,13 +37,13 @@ void erofs_xattr_write(struct attributes attributes, unsigned char *into)
 {
 	into += sizeof(struct erofs_xattr_head);
 	for (struct extended_attribute one; attributes_next(&attributes, &one);) {
-		uint8_t index;
+		unsigned index;
 		const size_t prefix = prefix_of(&one, &index);
 		if (!prefix)
 			continue;
 		const uint32_t name = one.name_bytes - (uint32_t)prefix;
 		const struct erofs_xattr_entry entry = {.name_bytes = (uint8_t)name,
-			.index = index,
+			.index = (uint8_t)index,
 			.value_bytes = htole16((uint16_t)one.value_bytes)};
 		memcpy(into, &entry, sizeof entry);
 		memcpy(into + sizeof entry, one.name + prefix, name);

@@ -9,10 +9,7 @@
 enum { IDS_MAX = 0xffff };
 
 /* The prefixes that squashfs stores as numbers. */
-static const struct {
-	const char *text;
-	uint16_t type;
-} prefixes[] = {{"user.", 0}, {"trusted.", 1}, {"security.", 2}};
+static const struct attribute_prefix prefixes[] = {{"user.", 0}, {"trusted.", 1}, {"security.", 2}};
 
 void owner_tables_free(struct owner_tables *tables)
 {
@@ -36,29 +33,20 @@ bool owner_index(struct owner_tables *tables, uint32_t id, uint16_t *index)
 	return true;
 }
 
-/* Returns the length of the name's prefix; 0 if squashfs does not know it. */
-static size_t prefix_of(const struct extended_attribute *attribute, uint16_t *type)
+static size_t prefix_of(const struct extended_attribute *attribute, unsigned *type)
 {
-	for (size_t i = 0; i < countof(prefixes); i++) {
-		const size_t length = strlen(prefixes[i].text);
-		if (attribute->name_bytes <= length ||
-			memcmp(attribute->name, prefixes[i].text, length) != 0)
-			continue;
-		*type = prefixes[i].type;
-		return length;
-	}
-	return 0;
+	return attribute_prefix(attribute, prefixes, countof(prefixes), type);
 }
 
 /* Returns the bytes of the attribute's name, as listxattr(2) counts them; 0: it was left out. */
 static uint32_t add_one(struct meta_stream *values, const struct extended_attribute *attribute)
 {
-	uint16_t type;
+	unsigned type;
 	const size_t prefix = prefix_of(attribute, &type);
 	if (prefix == 0)
 		return 0;
-	const struct squashfs_xattr_entry entry = {
-		.type = htole16(type), .size = htole16((uint16_t)(attribute->name_bytes - prefix))};
+	const struct squashfs_xattr_entry entry = {.type = htole16((uint16_t)type),
+		.size = htole16((uint16_t)(attribute->name_bytes - prefix))};
 	const uint32_t value_bytes = htole32(attribute->value_bytes);
 	meta_add(values, &entry, sizeof entry);
 	meta_add(values, attribute->name + prefix, attribute->name_bytes - prefix);

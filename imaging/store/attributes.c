@@ -140,3 +140,17 @@ bool attributes_next(struct attributes *attributes, struct extended_attribute *o
 	attributes->extended_bytes -= all;
 	return true;
 }
+
+size_t attribute_prefix(const struct extended_attribute *attribute,
+	const struct attribute_prefix *prefixes, size_t count, unsigned *number)
+{
+	for (size_t i = 0; i < count; i++) {
+		const size_t length = strlen(prefixes[i].text);
+		if (attribute->name_bytes <= length ||
+			memcmp(attribute->name, prefixes[i].text, length) != 0)
+			continue;
+		*number = prefixes[i].number;
+		return length;
+	}
+	return 0;
+}

@@ -44,4 +44,17 @@ bool attributes_parse(const void *bytes, size_t n, struct attributes *out);
 /* Takes the next extended attribute; false at the end. */
 bool attributes_next(struct attributes *attributes, struct extended_attribute *out);
 
+/* A prefix of names that a format stores as a number. */
+struct attribute_prefix {
+	const char *text; /* "user." */
+	unsigned number;
+};
+
+/*
+ * Returns the length of the prefix that the attribute's name has, and sets *number; 0: the format
+ * knows none of its prefixes, and the attribute is left out.
+ */
+size_t attribute_prefix(const struct extended_attribute *attribute,
+	const struct attribute_prefix *prefixes, size_t count, unsigned *number);
+
 #endif

@@ -57,15 +57,7 @@ systemd_waits_for() { # UNIT PROPERTY VALUE
 	wait_until has_property "$2" "$1" "$3"
 }
 
-if host_start; then
-	ok "systemd runs"
-else
-	not_ok "systemd runs" "$test_dir/host-console"
-	host_stop
-	finish
-fi
-# shellcheck disable=SC2034 # lib.sh calls it
-at_end=host_stop
+host_begin
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 
 # ---- at boot, and all at once ----

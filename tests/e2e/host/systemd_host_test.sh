@@ -113,15 +113,7 @@ rm -rf "$tree"
 mkdir -p "$host_units/etc/systemd/system"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/microvm"
-if host_start; then
-	ok "systemd runs"
-else
-	not_ok "systemd runs" "$test_dir/host-console"
-	host_stop
-	finish
-fi
-# shellcheck disable=SC2034 # lib.sh calls it
-at_end=host_stop
+host_begin
 install_host() { host "$out/bin/install-host" >"$log" 2>&1; }
 process() { property MainPID "microvm@$1"; }
 check "install-host succeeds on the running host" install_host

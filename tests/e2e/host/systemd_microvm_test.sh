@@ -52,15 +52,7 @@ everything() {
 		grep -vx "$NIX_STATE_DIR/gcroots/microvm" | LC_ALL=C sort
 }
 
-if host_start; then
-	ok "systemd runs"
-else
-	not_ok "systemd runs" "$test_dir/host-console"
-	host_stop
-	finish
-fi
-# shellcheck disable=SC2034 # lib.sh calls it
-at_end=host_stop
+host_begin
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 everything >"$test_dir/before"
 

@@ -47,15 +47,7 @@ second=()
 	second=("shares: [{proto: virtiofs, tag: seed, source: seed, mountPoint: /seed}, {proto: virtiofs, tag: etc, source: /etc, mountPoint: /host, readOnly: true}]")
 runner second mvm-two "${second[@]}"
 
-if host_start; then
-	ok "systemd runs"
-else
-	not_ok "systemd runs" "$test_dir/host-console"
-	host_stop
-	finish
-fi
-# shellcheck disable=SC2034 # lib.sh calls it
-at_end=host_stop
+host_begin
 
 # shellcheck disable=SC2317 # check calls it
 tap_gone() { host test ! -e "/sys/class/net/$1"; }

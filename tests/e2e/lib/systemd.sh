@@ -18,6 +18,18 @@ host_start() {
 	host_script=$!
 	wait_while_alive "$host_script" host_is_up
 }
+# host_begin: starts the host and reports it; the host stops when the test ends. Ends a test whose
+# host does not start.
+host_begin() {
+	if ! host_start; then
+		not_ok "systemd runs" "$test_dir/host-console"
+		host_stop
+		finish
+	fi
+	ok "systemd runs"
+	# shellcheck disable=SC2034 # lib.sh calls it
+	at_end=host_stop
+}
 host_is_up() {
 	local parent=$host_script child
 	for child in systemd_inside.sh unshare ''; do

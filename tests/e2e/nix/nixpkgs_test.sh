@@ -117,15 +117,7 @@ probe=$(guest_build probe-guest) || exit 1
 	fast_kernel
 } | compile runner "$probe" || finish
 
-if host_start; then
-	ok "systemd runs"
-else
-	not_ok "systemd runs" "$test_dir/host-console"
-	host_stop
-	finish
-fi
-# shellcheck disable=SC2034 # lib.sh calls it
-at_end=host_stop
+host_begin
 state=/var/lib/microvms
 check "systemd-sysusers makes the user" host systemd-sysusers
 # Its virtiofsd has its own /tmp.
