@@ -193,6 +193,15 @@ bool path_exists(const char *path)
 	return false;
 }
 
+bool path_is_regular_file(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) == 0)
+		return S_ISREG(st.st_mode);
+	ending_unless_absent(path, errno);
+	return false;
+}
+
 bool path_is_directory(const char *path)
 {
 	struct stat st;

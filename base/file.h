@@ -47,10 +47,11 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
 
 /*
- * These two return false if the path is absent, inaccessible or not a directory. A failure of the
+ * These return false if the path is absent, inaccessible or of another kind. A failure of the
  * machine ends the program (ending_unless_absent).
  */
 bool path_exists(const char *path);
+bool path_is_regular_file(const char *path);
 bool path_is_directory(const char *path);
 /* Whether `path` is a directory, not a link to one, that is readable and empty. */
 bool directory_is_empty(const char *path);

@@ -121,11 +121,14 @@ static bool check_matrix(struct session *session, bool json)
 	return true;
 }
 
-/* The host file that is given in place of a description; NULL: it is none. */
+/*
+ * The host file that is given in place of a description; NULL: it is none. A pipe can only be read
+ * once, so it is taken for a description.
+ */
 static const char *host_file(const struct invocation *call)
 {
 	const struct strings *words = &call->cli.words;
-	if (words->n != 1 || path_is_directory(words->v[0]) || !path_exists(words->v[0]))
+	if (words->n != 1 || !path_is_regular_file(words->v[0]))
 		return NULL;
 	return fleet_is_host(words->v[0]) ? words->v[0] : NULL;
 }
