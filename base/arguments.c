@@ -83,7 +83,7 @@ static bool is_option(const struct argument_table *table, const char *word)
 	return false;
 }
 
-/* A value in the next word that is an option: the value was forgotten. */
+/* The next word is an option instead of the value: the value was forgotten. */
 static bool refuse_option_as_value(struct diag *diag, const struct argument_row *row)
 {
 	if (row->kind == ARGUMENT_COMMAND)

@@ -86,8 +86,7 @@ const char *diag_error_text(const struct diag *diag, size_t index);
 const char *diag_summary(struct arena *arena, const struct diag *diag);
 
 /*
- * Text; a JSON object in each line; workflow commands of GitHub, one in each line; one document in
- * SARIF 2.1.0.
+ * Text; one JSON object per line; one GitHub workflow command per line; one SARIF 2.1.0 document.
  */
 enum diag_format { DIAG_HUMAN, DIAG_JSON, DIAG_GITHUB, DIAG_SARIF };
 /*

@@ -27,15 +27,14 @@ static void set_number(struct json_object *object, const char *key, unsigned num
 	set(object, key, json_object_new_int64(number));
 }
 
-/* Behind the last column of the place. */
+/* The column after the last one of the place. */
 static unsigned end_column(const struct pos *where)
 {
 	return where->column + (where->width ? where->width : 1);
 }
 
 /*
- * Returns the correction that a message suggests, or NULL. All messages that have one have it in
- * these words.
+ * Returns the correction that a message suggests, or NULL. Every suggestion is phrased in this way.
  */
 static const char *suggestion_of(const struct diag *diag, const struct diag_message *message)
 {
@@ -106,7 +105,7 @@ static void put_property(FILE *out, const char *text)
 	put_escaped(out, text, "%\r\n:,");
 }
 
-/* The text, with the name of an argument that it is about. */
+/* The text; if it is about an argument, it begins with the argument's name. */
 static void put_github_text(const struct diag *diag, FILE *out, const struct diag_message *message)
 {
 	if (message->where.file && !diag_has_place(diag, message)) {
@@ -191,7 +190,7 @@ static void add_place(
 	set(location, "physicalLocation", place);
 }
 
-/* The text of a message without a place in a file names what it is about. */
+/* If a message has no place in a file, its text names the file or argument. */
 static struct json_object *sarif_text(const struct diag *diag, const struct diag_message *message)
 {
 	if (!message->where.file || diag_has_place(diag, message))
@@ -207,7 +206,7 @@ static struct json_object *related(const struct diag *diag, const struct diag_me
 	return location;
 }
 
-/* Only a suggestion of one word replaces what stands at the place. */
+/* A suggestion can replace the text at the place only if it is a single word. */
 static void add_fix(
 	const struct diag *diag, struct json_object *result, const struct diag_message *message)
 {
@@ -256,7 +255,7 @@ static struct json_object *sarif_result(
 	return result;
 }
 
-/* Returns the index of the rule with this code, which is added if it is new. */
+/* Returns the index of the rule with this code; adds it if it is new. */
 static size_t find_rule(struct json_object *rules, const char *code)
 {
 	struct json_object *id;

@@ -184,7 +184,7 @@ static struct diag_group *groups_in_order(const struct diag *diag, size_t *count
 	return groups;
 }
 
-/* With `quiet` only errors, and their notes with them. */
+/* With `quiet`, only errors and their notes are printed. */
 static size_t keep_errors(struct diag_group *groups, size_t count)
 {
 	size_t n = 0;

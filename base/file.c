@@ -116,7 +116,7 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 	return true;
 }
 
-/* `shown`: the name for the message, where `path` is temporary. */
+/* `shown`: the name for the message, as `path` may be temporary. */
 static bool write_failed(struct diag *diag, const char *path, const char *shown)
 {
 	int error = errno;

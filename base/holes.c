@@ -27,7 +27,7 @@ static void look(struct holes *holes, uint64_t at)
 		return;
 	}
 	const off_t end = data < 0 ? -1 : lseek(holes->fd, data, SEEK_HOLE);
-	/* A file system that cannot tell gets its files read. */
+	/* If the file system cannot report holes, the whole file counts as data. */
 	holes->data = end < 0 ? 0 : (uint64_t)data;
 	holes->end = end < 0 ? UINT64_MAX : (uint64_t)end;
 }

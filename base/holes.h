@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known about the holes of an open file. The file's offset is changed. */
+/* The known holes of an open file. The file's offset is changed. */
 struct holes {
 	int fd;
 	uint64_t size; /* of the file, as the caller expects it */
-	/* from `from` on is a hole up to `data`, then data up to `end` */
+	/* a hole from `from` to `data`, then data to `end` */
 	uint64_t from, data, end;
 };
 

@@ -21,12 +21,12 @@
 
 /*
  * argv[0] of the cleaner, by which it recognizes itself; no user types that. The exit status
- * follows, then four lists, of which all but the last end with an empty argument: the children, the
- * clauses to report, the directories to seal, the doomed paths.
+ * follows, then four lists: the children, the clauses to report, the directories to seal, the
+ * doomed paths. All but the last end with an empty argument.
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
-enum { CLEANER_ARGUMENTS = 1024, AS_EVENT = 'e' /* behind the status */ };
+enum { CLEANER_ARGUMENTS = 1024, AS_EVENT = 'e' /* after the status */ };
 
 static bool as_event;
 

@@ -53,7 +53,7 @@ void interrupts_keep(const char *path);
 /*
  * Records a directory (absolute, copied) whose seal (own.h) breaks while the program works, because
  * doomed paths have links to its files. It is sealed again after the doomed paths are removed.
- * interrupts_seal_end takes it off the list again. Its seal must have held.
+ * interrupts_seal_end removes it from the list. Its seal must have been intact before.
  */
 void interrupts_seal(const char *directory, bool durable);
 void interrupts_seal_end(const char *directory, bool durable);

@@ -7,9 +7,9 @@
 
 struct json_object;
 
-/* A string. JSON must be UTF-8, but a path may be any bytes: others become U+FFFD. */
+/* A string. JSON must be UTF-8, but a path may contain any bytes: invalid ones become U+FFFD. */
 struct json_object *json_line_text(const char *text);
-/* Prints the object in one line and releases it. */
+/* Prints the object on one line and releases it. */
 void json_line_print(FILE *out, struct json_object *object);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* meter: receives how far a long piece of work is; called by any thread. */
+/* meter: receives the progress of long work; any thread may call it. */
 #ifndef MVM_BASE_METER_H
 #define MVM_BASE_METER_H
 
@@ -7,7 +7,7 @@
 
 struct meter {
 	void (*begin)(void *context, const char *path);  /* `path` is read next */
-	void (*add)(void *context, uint64_t more_bytes); /* so much more was read */
+	void (*add)(void *context, uint64_t more_bytes); /* this much more was read */
 	void *context;
 };
 

@@ -11,7 +11,7 @@ enum output output_finish(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return OUTPUT_WRITTEN;
-	/* The call that failed may be long ago, so errno is not its error. poll(2) knows. */
+	/* The call that failed may be long past, so errno may be another call's; ask poll(2). */
 	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	const bool unread = poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP));
 	return unread ? OUTPUT_UNREAD : OUTPUT_FAILED;

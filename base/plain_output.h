@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plain_output: how a program that ignores SIGPIPE completes its standard output. */
+/* plain_output: completes the standard output of a program that ignores SIGPIPE. */
 #ifndef MVM_BASE_PLAIN_OUTPUT_H
 #define MVM_BASE_PLAIN_OUTPUT_H
 
@@ -11,7 +11,7 @@ enum output {
 
 /* Writes what is buffered, and returns whether all output was written. */
 enum output output_finish(void);
-/* Ends the process by SIGPIPE, as a program ends that does not ignore it. */
+/* Ends the process by SIGPIPE, as if it did not ignore it. */
 _Noreturn void output_end_unread(void);
 
 #endif

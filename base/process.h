@@ -41,7 +41,7 @@ struct process *process_start(struct diag *diag, const char *const argv[], int *
  * the index of one that has ended, else `n`.
  */
 size_t process_poll(struct process *const v[], size_t n, int milliseconds);
-/* The bytes that it has read from files and pipes so far; 0 if the kernel does not tell. */
+/* The bytes that it has read from files and pipes so far; 0 if the kernel does not report them. */
 uint64_t process_read_bytes(const struct process *process);
 /* Waits for its end and frees it. */
 bool process_end(struct arena *arena, struct diag *diag, struct process *process,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* terminal: what may be written to a descriptor that may be a terminal. */
+/* terminal: capabilities of a descriptor that may be a terminal. */
 #ifndef MVM_BASE_TERMINAL_H
 #define MVM_BASE_TERMINAL_H
 

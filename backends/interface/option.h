@@ -40,9 +40,9 @@ enum option_state {
 	OPTION_REMOVED,   /* `doc` names the replacement */
 };
 
-/* What a relative path is relative to. */
+/* The directory that a relative path is relative to. */
 enum path_base {
-	PATH_OTHER,      /* it is absolute, or in the guest */
+	PATH_OTHER,      /* none: the path is absolute, or in the guest */
 	PATH_FROM_FILE,  /* the directory of the file that contains it */
 	PATH_FROM_STATE, /* the VM's state directory, where the VM runs */
 };
@@ -63,7 +63,7 @@ struct option {
 	const char *def;            /* default, as a description would write it; NULL: none */
 	const char *def_doc;        /* describes a default that depends on other options */
 	const char *arg;            /* kind of value, for people: "MiB" */
-	enum path_base base;        /* paths */
+	enum path_base base;        /* of a path */
 	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
 	/*
@@ -73,7 +73,7 @@ struct option {
 	const struct shape *shape;
 	size_t longest;     /* most bytes of such a text; 0: as many as a path or an argument has */
 	bool required;      /* it must be given in every element */
-	const char *unless; /* the option beside it in whose presence it is not required */
+	const char *unless; /* a sibling option; if that is given, this one is not required */
 	bool code; /* the value is a program, not an argument, so its length is not limited */
 	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
 	bool generated_scalar;

@@ -94,7 +94,7 @@ static bool is_window(const char *text)
 	return number && !(number & (number - 1));
 }
 
-/* One or more parts, neither "." nor "..", without the characters `no`. */
+/* One or more components, none of them "." or "..", without the characters `no`. */
 #define PLAIN_PATH(no) "(/([^/." no "\n]|\\.[^/." no "\n]|\\.\\.[^/" no "\n])[^/" no "\n]*)+"
 #define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shapes: the syntax of the texts of options. An option's row names its shape; the binder refuses
+ * shapes: the syntax of options that are texts. An option's row names its shape; the binder refuses
  * other texts, and the JSON Schema has the shape's pattern.
  */
 #ifndef MVM_BACKENDS_INTERFACE_SHAPES_H
@@ -15,12 +15,12 @@ struct shape {
 	const char *code;
 	bool (*fits)(const char *text);
 	/*
-	 * A regular expression that every fitting text matches, in the syntax that JSON Schema
-	 * (ECMA-262) and extended expressions of POSIX share
+	 * a regular expression that every fitting text matches, in the syntax that JSON Schema
+	 * (ECMA-262) and POSIX extended regular expressions share
 	 */
 	const char *pattern;
 	const char *expected; /* completes "is not" */
-	const char *shorter;  /* what to do about a text that is too long; NULL: nothing special */
+	const char *shorter;  /* advice for a text that is too long; NULL: none */
 };
 
 extern const struct shape shape_name; /* becomes a part of file names and arguments */

@@ -117,7 +117,7 @@ bool qemu_may_hang(const struct guest *guest)
 	return guest->arch == KERNEL_X86_64 && qemu_is_microvm(guest) && guest->mem_mib == 2048;
 }
 
-/* Huge pages divide no other size than the given one. */
+/* With huge pages, the given size must stay: they would not divide another one. */
 static unsigned long long memory_mib(const struct guest *guest)
 {
 	return guest->mem_mib + (qemu_may_hang(guest) && !guest->hugepage_mem ? 1 : 0);

@@ -63,8 +63,8 @@ static void add_kernel(const struct qemu *qemu)
 	option_file(qemu->command, "-kernel", &qemu->guest->kernel);
 	option_file(qemu->command, "-initrd", &qemu->guest->initrd);
 	/*
-	 * The kernel's real-mode code prints by the BIOS and, with earlyprintk, to the serial port
-	 * too (arch/x86/boot/tty.c), and QEMU's BIOS prints to the same port. Its only message,
+	 * The kernel's real-mode code prints through the BIOS and, with earlyprintk, also to the
+	 * serial port (arch/x86/boot/tty.c); QEMU's BIOS prints to the same port. Its only message,
 	 * "Probing EDD", would appear with each character twice.
 	 */
 	const char *serial =

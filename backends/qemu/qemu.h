@@ -26,8 +26,8 @@ const struct qemu_options *qemu_options(const struct guest *guest);
 /* The only x86 machine without a PCI bus, unless one is requested. */
 bool qemu_is_microvm(const struct guest *guest);
 /*
- * Whether the guest may hang because of its size of memory: microvm machines of exactly 2048 MiB
- * do, as users of virtiofs report (github.com/microvm-nix/microvm.nix/issues/171).
+ * Whether the guest may hang because of its memory size: microvm machines with exactly 2048 MiB do,
+ * according to users of virtiofs (github.com/microvm-nix/microvm.nix/issues/171).
  */
 bool qemu_may_hang(const struct guest *guest);
 /* The machine "microvm" has virtio-mmio devices. It has a PCI bus only if a device needs one. */

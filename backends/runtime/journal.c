@@ -22,13 +22,12 @@ enum place {
 
 struct filter {
 	enum place place;
-	bool has_text;     /* the line has some */
+	bool has_text;     /* in the current line */
 	bool has_returned; /* a carriage return is due */
 	char out[8192];
 	size_t n;
 };
 
-/* Whether a byte of an escape sequence, after the escape itself, is still one of it. */
 static enum place next_place(enum place place, unsigned char c)
 {
 	switch (place) {
@@ -63,7 +62,7 @@ static void put_text(struct filter *filter, unsigned char c)
 static void take(struct filter *filter, unsigned char c)
 {
 	if (filter->place != IN_TEXT) {
-		/* A line end within a sequence means that it was none. */
+		/* A line end within a sequence means that it was not an escape sequence. */
 		filter->place = c == '\n' ? IN_TEXT : next_place(filter->place, c);
 		if (c != '\n')
 			return;
@@ -80,7 +79,7 @@ static void take(struct filter *filter, unsigned char c)
 	}
 }
 
-/* What cannot be written is lost, because a hypervisor must not end with the journal. */
+/* Unwritable output is dropped, because the hypervisor must survive the journal. */
 static void flush(struct filter *filter)
 {
 	const char *at = filter->out, *end = at + filter->n;
@@ -96,11 +95,11 @@ static void flush(struct filter *filter)
 int verb_journal(char **arguments)
 {
 	static struct filter filter;
-	/* Each byte becomes two at most. */
+	/* Each byte becomes at most two. */
 	unsigned char block[sizeof filter.out / 2];
 	ssize_t got;
 	(void)arguments;
-	/* systemd ends the unit's other processes with the hypervisor, before its last words. */
+	/* systemd signals all processes of the unit at once, before the guest's last lines. */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

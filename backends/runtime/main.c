@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-host: what a runner's scripts need done on the host and cannot do well themselves. The verbs
- * stand here; the rooms below have their work:
+ * mvm-host: helps a runner's scripts with work on the host that shell scripts cannot do well. The
+ * verbs are here; the rooms below do their work:
  *
  *   base/     messages, clock and numbers (runtime.c), other programs, sockets and their peers
  *   control/  a hypervisor's control socket: state, shutdown, balloon; clients of QMP and of the
@@ -11,8 +11,8 @@
  *             listens, notify and extend
  *   volume/   volume: sizes, locks, creation, archives; aio
  *
- * tty.c beside this file has the verbs tty and foreground, journal.c, pidfd.c and port.c those of
- * their names.
+ * Beside this file, tty.c has the verbs tty and foreground; journal.c, pidfd.c and port.c have the
+ * verbs of those names.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -56,7 +56,7 @@ static void add_option(const struct checker *checker, struct names *names, const
 }
 
 /*
- * "./" is how people write a path beside the description. Sockets are exempt: nobody looks for them
+ * People write "./" for a path beside the description. Sockets are exempt: nobody looks for them
  * there, and some hypervisors need "./" for a name that they would read as an option.
  */
 static void warn_of_dot(const struct checker *checker, const char *path, const void *field,

@@ -294,7 +294,7 @@ static size_t find_command(const struct strings *words, size_t *named)
 									  : ARGUMENT_NO_COMMAND;
 }
 
-/* The command whose name is most like `word`, or that has it elsewhere; NULL when none is. */
+/* The command with the most similar name, or with the name `word` in other tools; NULL: none. */
 static const char *similar_command(const char *word)
 {
 	static const struct {
@@ -404,7 +404,7 @@ static bool check_combination(struct diag *diag, const struct cli *cli)
 	return settings_check(diag, &cli->settings);
 }
 
-/* An empty word is usually a variable of a script that is not set. */
+/* An empty word is usually an unset variable of a script. */
 static bool check_words(struct diag *diag, const struct cli *cli)
 {
 	for (size_t i = 0; i < cli->words.n; i++)

@@ -122,8 +122,8 @@ static bool check_matrix(struct session *session, bool json)
 }
 
 /*
- * The host file that is given in place of a description; NULL: it is none. A pipe can only be read
- * once, so it is taken for a description.
+ * The host file that is given in place of a description; NULL: it is not a host file. A pipe can
+ * only be read once, so it is taken for a description.
  */
 static const char *host_file(const struct invocation *call)
 {
@@ -169,7 +169,7 @@ struct host_report {
 	struct json_object *vms; /* NULL: text is printed */
 };
 
-/* Every plan was made before, to find mistakes, and is made again, because only one is kept. */
+/* All plans were made before, to find mistakes; each is made again, because only one is kept. */
 static bool plan_one(struct invocation *call, const struct fleet *fleet, const struct fleet_vm *vm,
 	const struct host_report *report)
 {
@@ -276,7 +276,7 @@ static bool run_options(struct invocation *call)
 	return true;
 }
 
-/* The files of which a host is made. */
+/* The files that describe the host and its VMs. */
 static void host_inputs(struct arena *arena, const struct fleet *fleet, struct inputs *inputs)
 {
 	inputs_add(arena, inputs, fleet->file);

@@ -207,7 +207,6 @@ static void print_document(FILE *out, const char *head, const struct option *tab
 	free(text);
 }
 
-/* Marked in the list by `base` of each option. */
 #define PATHS_ARE_RELATIVE \
 	"A relative path to something that the build reads, such as `toplevel` and `kernel`, is " \
 	"relative to the file that contains it; one that the VM uses when it runs, such as the " \

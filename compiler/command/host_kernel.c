@@ -40,7 +40,7 @@ static void consider(struct host_kernel *found, const char *path)
 		found->unreadable = path;
 }
 
-/* Without a character that YAML or a comment would read in another way. */
+/* Whether YAML and comments take every character of the version literally. */
 static bool is_plain(const char *version)
 {
 	return version[strspn(version,

@@ -13,7 +13,7 @@ struct host_kernel {
 /*
  * Looks for ROOT/boot/vmlinuz-VERSION (Debian, Fedora, openSUSE) and
  * ROOT/lib/modules/VERSION/vmlinuz (Fedora, Arch Linux) of each VERSION whose modules are
- * installed: first of `release`, the kernel that runs, then of the others from the newest on.
+ * installed: first of `release`, the running kernel, then of the others, newest first.
  */
 struct host_kernel host_kernel_find(struct arena *arena, const char *root, const char *release);
 

@@ -17,7 +17,7 @@
 #define PREFIX "starter/"
 #define DEFAULT_NAME "vm1"
 
-/* What replaces @name@, @kernel@ and @schema@ in a template. */
+/* The texts that replace @name@, @kernel@ and @schema@ in a template. */
 struct holes {
 	const char *name, *kernel, *schema;
 };

@@ -8,8 +8,9 @@
 
 /*
  * Writes the template's files to `directory`, which is created if it does not exist. In the files,
- * its name replaces @name@, and the kernel that was found on this machine @kernel@. Writes all of
- * them or none: an existing file is an error and is not changed. `written` gets the paths.
+ * the directory's name replaces @name@, and a kernel that was found on this machine replaces
+ * @kernel@. Writes all files or none: an existing file is an error and is not changed. `written`
+ * gets the paths.
  */
 bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory,
 	struct strings *written);

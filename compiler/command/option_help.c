@@ -13,8 +13,8 @@
 /* ---- hypervisors ---- */
 
 /*
- * The features that options need; an option below one that is listed needs the same, unless it is
- * listed itself.
+ * The features that options need. An option below a listed one needs that one's feature, unless it
+ * is listed itself.
  */
 static const struct {
 	const char *option;

@@ -16,7 +16,7 @@ struct options {
 
 struct emitter {
 	struct arena *arena;
-	bool part; /* what is required may be in another file; the elements of lists are whole */
+	bool part; /* required options may be in another file, except in elements of lists */
 };
 
 static struct json_object *text(const char *value)
@@ -77,8 +77,8 @@ static struct json_object *first_of(struct json_object *any_of)
 /* ---- values ---- */
 
 /*
- * The text of a scalar is also that of a number or a boolean. What is not wanted, null and
- * booleans, is described by what it is not, so that editors do not propose it.
+ * mvmbuild also takes a number or a boolean as a text. Null and booleans are unwanted, so the
+ * schema describes them by the types that they are not, and editors do not propose them.
  */
 #define NO_VALUE "#/$defs/null"
 #define NO_TEXT "#/$defs/nullOrBoolean"
@@ -380,7 +380,7 @@ static struct json_object *has(struct json_object *names)
 	return schema;
 }
 
-/* Whether the option is there, and not null. */
+/* The condition that the option is present and not null. */
 static struct json_object *has_beside(const char *name)
 {
 	struct json_object *schema = has(ARRAY(name)), *properties = json_object_new_object();
@@ -477,7 +477,7 @@ static bool is_state_dir(const char *text)
 	return is_plain_path(text) && is_made_of(text, "/._-");
 }
 
-/* The shapes that a host file's own checks ask for (compiler/fleet/fleet.c). */
+/* The shapes that the checks of host files require (compiler/fleet/fleet.c). */
 static const struct shape *host_shape(const char *option)
 {
 	static const struct shape state_dir = {.fits = is_state_dir,
@@ -498,7 +498,7 @@ static void set_host_shapes(const struct emitter *emitter, struct json_object *p
 	}
 }
 
-/* Either the description or the file that has it. */
+/* A VM has either its description or a file that contains it. */
 static void set_host_vm(struct json_object *vm)
 {
 	struct json_object *ways = json_object_new_array();

@@ -75,8 +75,8 @@ static bool is_variable(const char *text)
 }
 
 /*
- * Refuses a path that begins with a variable or ~, and warns of a variable in its other parts:
- * a file may have such a name, but "./$x" is a way to write it.
+ * Refuses a path that begins with a variable or ~, and warns about a variable in its other parts. A
+ * file with such a name can be written as "./$x".
  */
 static bool check_expansion(
 	struct binder *binder, const struct pos *where, const char *text, const char *path)
@@ -112,14 +112,14 @@ static bool fits(struct binder *binder, const struct option *option, const struc
 }
 
 /*
- * Reports a text of another shape than the option's. The option is not refused: its value can be
+ * Reports a text that does not have the option's shape. The option is not refused: its value can be
  * checked further.
  */
 static void check_shape(struct binder *binder, const struct option *option, const struct pos *where,
 	const char *text, const char *path)
 {
 	const struct shape *shape = option->shape;
-	const bool is_missing = option->required && !*text; /* which is reported as such */
+	const bool is_missing = option->required && !*text; /* reported elsewhere */
 	if (!shape || binder->defaults || is_missing)
 		return;
 	const char *shown =

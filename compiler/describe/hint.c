@@ -71,7 +71,7 @@ static const char *example(struct arena *arena, const struct option *table, cons
 
 /* ---- ways to find the option ---- */
 
-/* An option of the map, written in another way: "host_name". */
+/* An option of the map with another spelling: "host_name". */
 static const char *other_spelling(const struct option *table, const char *name)
 {
 	for (; table->name; table++)
@@ -86,7 +86,7 @@ static bool is_description(const struct option *top)
 	return option_at(top, "hypervisor") != NULL;
 }
 
-/* A row of synonyms whose option this table has, or that gives advice on descriptions. */
+/* A row of synonyms that names an option of this table, or that gives advice on descriptions. */
 static const struct synonym *synonym_for(const struct hint_place *place, const char *name)
 {
 	const struct synonym *found = synonym_find(synonyms, place->path, name);

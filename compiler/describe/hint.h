@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hint: finds the option that is meant by a name that no option has. */
+/* hint: finds the option that an unknown name probably means. */
 #ifndef MVM_COMPILER_DESCRIBE_HINT_H
 #define MVM_COMPILER_DESCRIBE_HINT_H
 
@@ -16,13 +16,12 @@ struct hint_place {
 struct hint {
 	/* the option that is probably meant, below the map: "vcpu", "vsock.cid"; NULL: unknown */
 	const char *option;
-	const char
-		*text; /* for a message, with its separator: "; did you mean "vcpu"?"; never NULL */
+	/* for a message, with its separator: "; did you mean "vcpu"?"; never NULL */
+	const char *text;
 };
 
 struct hint hint_find(struct arena *arena, const struct hint_place *place, const char *name);
-/* The choice of an option ("hypervisor", "shares[0].proto") that is probably meant; NULL: unknown.
- */
+/* The probably meant choice of an option ("hypervisor", "shares[0].proto"); NULL: unknown. */
 const char *hint_value(const char *path, const char *const *choices, const char *text);
 
 /*

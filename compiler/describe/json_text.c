@@ -120,7 +120,7 @@ static const char *skip_text(const char *at, char before)
 
 bool json_text_find_comment(const struct bytes *text, size_t *offset)
 {
-	char before = '\n', token = '\n'; /* the last character, and the last that is not blank */
+	char before = '\n', token = '\n'; /* the last character, and the last non-blank one */
 	if (!looks_like_json(text->p))
 		return false;
 	for (const char *at = text->p; *at; at++) {

@@ -202,7 +202,7 @@ static bool has_word(const char *words, const char *word)
 	return false;
 }
 
-/* Whether the path of a map in a description, "volumes[1]", is the place "volumes". */
+/* Whether the path of a map in a description, "volumes[1]", belongs to the place "volumes". */
 static bool is_place(const char *path, const char *place)
 {
 	while (*path) {

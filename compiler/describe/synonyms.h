@@ -19,9 +19,10 @@ struct synonym {
 	const char *advice; /* completes "unknown option "x"; ..."; NULL if there is an option */
 };
 
-/* The names of options; ends with a row without words. */
+/* For names of options; ends with a row without words. */
 extern const struct synonym synonyms[];
-/* `place` is an option with choices, `option` one of them; ends with a row without words. */
+/* For values: `place` is an option with choices, `option` one of them; ends like the other table.
+ */
 extern const struct synonym value_synonyms[];
 
 /* Whether two names differ at most in case, '-' and '_'. */

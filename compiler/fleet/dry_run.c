@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dry_run: what a build of the host would change in its output. */
+/* dry_run: predicts what a build of the host would change in its output. */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/printable.h"
 #include "compiler/fleet/fleet.h"
 
-/* The VMs of an earlier output, by name; NULL: there is none. The caller releases `*whole`. */
+/* The VMs of an earlier output, by name; NULL: no output. The caller releases `*whole`. */
 static struct json_object *old_vms(
 	struct session *session, const char *output, struct json_object **whole)
 {

@@ -57,8 +57,8 @@ bool fleet_plan(struct session *session, const char *file, struct fleet *fleet);
 /* Like fleet_plan, but checks only the text of the descriptions, and makes no plan. */
 bool fleet_check(struct session *session, const char *file, struct fleet *fleet);
 /*
- * Whether a file describes a host: it has `vms`, which the description of a VM has not. False if it
- * cannot be read.
+ * Whether a file describes a host: it has `vms`, unlike the description of a VM. False if it cannot
+ * be read.
  */
 bool fleet_is_host(const char *file);
 void fleet_free(struct fleet *fleet);
@@ -75,8 +75,8 @@ const char *fleet_manifest(struct session *session, const struct fleet *fleet);
 #define FLEET_MANIFEST "host.json"
 enum { FLEET_MANIFEST_BYTES = 64 << 20 };
 /*
- * Prints for each VM whether a build would change it in `output`, which may not exist; and the VMs
- * there that are no longer declared.
+ * Prints for each VM whether a build would change it in `output`, which need not exist, and lists
+ * the VMs in it that are no longer declared.
  */
 void fleet_print_changes(struct session *session, const struct fleet *fleet, const char *output);
 

@@ -44,7 +44,7 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 		print_package(arena, &closure->packages.v[i]);
 }
 
-/* A value of a map: words without quotes; a map inside it stays JSON. */
+/* A value of a map, without quotes; a map inside it stays JSON. */
 static const char *member_text(struct arena *arena, struct json_object *value)
 {
 	if (!json_object_is_type(value, json_type_array))

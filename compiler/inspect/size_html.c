@@ -153,7 +153,7 @@ static void put_title(const struct page *page, size_t path)
 		stored_text(page->arena, sizes, &size->alone));
 }
 
-/* As much of the text as fits; nothing if that is less than three letters. */
+/* The start of the text that fits; nothing if fewer than three letters do. */
 static void put_line(const struct page *page, const char *text, double x, double y, double width)
 {
 	const int letters = (int)width / LETTER_WIDTH;
@@ -167,7 +167,7 @@ static void put_line(const struct page *page, const char *text, double x, double
 	buf_puts(page->out, "</text>");
 }
 
-/* What the area of a rectangle shows: the size of the path and of what it contains. */
+/* The size that the area of a rectangle shows: that of the path and its contents. */
 static const char *area_text(const struct page *page, size_t path)
 {
 	const struct size *alone = &page->sizes->paths[path].alone;
@@ -175,7 +175,7 @@ static const char *area_text(const struct page *page, size_t path)
 			       : size_text(page->arena, alone->raw);
 }
 
-/* The name and the size: in one line if they fit, or if other rectangles follow below. */
+/* The name and the size: on one line if they fit, or if other rectangles follow below. */
 static void put_label(const struct page *page, size_t path, struct rectangle r, bool framed)
 {
 	const char *name = short_name(&page->sizes->packed->closure.v[path]),
@@ -275,7 +275,7 @@ static void put_map(const struct page *page)
 
 /* ---- the tables ---- */
 
-/* The name with the first letters of its hash, which tell paths of one name apart. */
+/* The name with the first letters of its hash, which distinguish paths with the same name. */
 static void put_name(const struct page *page, const struct store_path *path)
 {
 	const size_t hash = short_name(path) == path->name ? 0 : HASH_SHOWN;

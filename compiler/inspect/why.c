@@ -64,7 +64,7 @@ static struct strings package_names(struct arena *arena, const struct closure *c
 	return names;
 }
 
-/* Names that contain the text, in one line. */
+/* The names that contain the text, on one line. */
 static const char *names_with(struct arena *arena, const struct strings *names, const char *text)
 {
 	const char *list = NULL;

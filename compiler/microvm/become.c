@@ -53,7 +53,7 @@ static bool find_group(const char *name, gid_t *gid)
 	return group;
 }
 
-/* The groups of the user in the system's database, and those that the unit adds; "1,2". */
+/* The user's groups in the system's database, and those that the unit adds: "1,2". */
 static const char *groups_text(
 	const struct host *host, const char *user, gid_t gid, const char *supplementary)
 {

@@ -5,7 +5,7 @@
 
 #include "compiler/microvm/machine.h"
 
-/* Replaces this program by another one. `argv` ends with NULL. Returns after an error only. */
+/* Replaces this program by another one. `argv` ends with NULL. Returns only after an error. */
 bool program_become(const struct host *host, const struct strings *argv);
 /*
  * Adds words to a command line that make the rest of it run as the unit of the VM would: as its

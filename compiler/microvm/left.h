@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* left: what removed VMs have left in the state directory. */
+/* left: finds the files that removed VMs have left in the state directory. */
 #ifndef MVM_COMPILER_MICROVM_LEFT_H
 #define MVM_COMPILER_MICROVM_LEFT_H
 
@@ -7,10 +7,10 @@
 
 struct left {
 	const char *name, *directory;
-	struct strings files; /* without hidden ones */
+	struct strings files; /* except hidden ones */
 };
 
-/* Finds the directories that have files and in which no VM is any more, or not yet. */
+/* Finds the directories that contain files but no VM. */
 struct left *left_find(const struct host *host, size_t *count);
 
 #endif

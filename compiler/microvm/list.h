@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list: a VM as `microvm --list` shows it, and the two forms of the list. */
+/* list: the facts about a VM that `microvm --list` shows, and the two forms of the list. */
 #ifndef MVM_COMPILER_MICROVM_LIST_H
 #define MVM_COMPILER_MICROVM_LIST_H
 
@@ -33,7 +33,7 @@ struct row {
 
 /* "current", "outdated" */
 extern const char *const row_state_names[];
-/* What the VM does, in a word: "running". */
+/* The VM's state in a word: "running". */
 const char *row_activity(const struct row *row);
 /* Whether the VM starts when the host boots. */
 bool row_is_enabled(const struct row *row);

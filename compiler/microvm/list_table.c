@@ -50,7 +50,7 @@ static void add_note(struct buf *notes, const char *text)
 	buf_printable(notes, text, strlen(text));
 }
 
-/* What brings the VM to its newest runner. */
+/* How to bring the VM to its newest runner. */
 static void add_build_note(const struct host *host, const struct row *row, struct buf *notes)
 {
 	const char *name = row->machine.name;

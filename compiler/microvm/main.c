@@ -207,7 +207,7 @@ static bool find_verb(struct command_line *line, const struct arguments *argumen
 	return true;
 }
 
-/* What other tools call an action, or what systemd does. */
+/* Names of actions in other tools, and actions of systemd. */
 static const struct {
 	const char *word, *meant;
 } elsewhere[] = {{"ls", "--list"}, {"ps", "--list"}, {"status", "--list"}, {"rm", "--remove"},

@@ -136,7 +136,7 @@ static bool fill_product(
 	return fingerprint;
 }
 
-/* The name of the VM is that of its directory and units; the description has another one. */
+/* The VM's directory and units have its name; the description has another one. */
 static void compare_names(const struct host *host, const struct session *session, const char *name)
 {
 	const char *own = session->plan.vm->host_name;

@@ -15,7 +15,7 @@
 
 enum {
 	SCRIPT_BYTES = 1 << 20,
-	NOT_FOUND = 127, /* setpriv, env or the shell does not exist, so that nothing is known */
+	NOT_FOUND = 127, /* setpriv, env or the shell does not exist: the result is unknown */
 };
 
 static const char *program_of(const struct host *host, const struct machine *machine,
@@ -25,7 +25,7 @@ static const char *program_of(const struct host *host, const struct machine *mac
 	return path_join(host->arena, path_join(host->arena, whole, "bin"), name);
 }
 
-/* Older runners have a check that takes no options and judges the directory in which it is. */
+/* The check of older runners takes no options and checks the current directory. */
 static bool has_modes(const struct host *host, const char *check)
 {
 	struct bytes text;
@@ -34,7 +34,7 @@ static bool has_modes(const struct host *host, const char *check)
 		strstr(text.p, "--running");
 }
 
-/* As the unit's user, in the VM's directory. `shares`: as root, what serves the shares checks. */
+/* The command runs as the unit's user, in the VM's directory. */
 static struct strings check_words(const struct host *host, const struct machine *machine,
 	const char *runner, const char *mode)
 {
@@ -48,7 +48,7 @@ static struct strings check_words(const struct host *host, const struct machine 
 	return argv;
 }
 
-/* Root serves the shares, so root checks them. */
+/* Root serves the shares, so root checks that. */
 static struct strings share_words(
 	const struct host *host, const struct machine *machine, const char *runner)
 {
@@ -70,7 +70,7 @@ static const char *without_names(const char *line)
 	return line;
 }
 
-/* All complaints of a check, on one line. */
+/* All complaints of a check on one line. */
 static const char *complaints(const struct host *host, const char *text)
 {
 	BUF_CLEANUP struct buf all = {0};
@@ -136,7 +136,7 @@ bool verb_check(struct host *host, const struct request *request)
 	if (access(program_of(host, &machine, machine.current, "microvm-check"), X_OK) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
 			"the runner of %s has no microvm-check", machine.name);
-	/* Without a unit, nothing is made before the start. */
+	/* Without its unit, the VM's interfaces and shares are not prepared before the start. */
 	const struct unit unit = unit_find(host, machine.name);
 	const bool own = unit_is_of(&unit, machine.directory);
 	const char *mode = !own ? NULL : unit_is_active(&unit) ? "--running" : "--unit";

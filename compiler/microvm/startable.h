@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* startable: whether a runner could start in a VM's directory, as its microvm-check says. */
+/* startable: asks a runner's microvm-check whether it could start in a VM's directory. */
 #ifndef MVM_COMPILER_MICROVM_STARTABLE_H
 #define MVM_COMPILER_MICROVM_STARTABLE_H
 
@@ -7,7 +7,7 @@
 
 /*
  * Why the runner (the target of a link of the VM) could not start now, or could not take over from
- * the VM that runs; NULL: it could, or it has no check. The check runs as the unit's user.
+ * the running VM; NULL: it could, or it has no check. The check runs as the unit's user.
  */
 const char *start_obstacle(
 	const struct host *host, const struct machine *machine, const char *runner);

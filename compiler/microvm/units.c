@@ -120,7 +120,7 @@ bool unit_has_failed(const struct unit *unit)
 	return strcmp(unit->active, "failed") == 0 || strcmp(unit->sub, "auto-restart") == 0;
 }
 
-/* With Restart=always, a unit fails only when it may not start as often. */
+/* With Restart=always, a unit fails only when systemd's limit of starts is reached. */
 bool unit_gave_up(const struct unit *unit)
 {
 	return strcmp(unit->result, "start-limit-hit") == 0 ||
@@ -200,7 +200,7 @@ bool units_forget(const struct host *host, const char *name)
 	vec_push(host->arena, &argv, NULL);
 	if (!process_run(host->arena, host->diag, argv.v, &ran))
 		return false;
-	/* It reports each file that it removes, without systemd in use nothing. */
+	/* It reports each file that it removes, and nothing where systemd does not run. */
 	fputs(ran.error.p, stdout);
 	argv.v[1] = "reset-failed";
 	return process_run(host->arena, host->diag, argv.v, &ran);
@@ -210,7 +210,7 @@ bool units_forget(const struct host *host, const char *name)
 
 enum { REASON_BYTES = 300 };
 
-/* What is visible of a line in which the guest returned to its start. */
+/* The visible part of a line: its text after the last carriage return. */
 static const char *visible_part(const struct host *host, const char *line, size_t length)
 {
 	while (length && (line[length - 1] == '\r' || line[length - 1] == ' '))
@@ -225,7 +225,7 @@ bool unit_line_is_remark(const char *line)
 	return strstr(line, "the guest runs slowly, without KVM");
 }
 
-/* The last line of the unit's processes that says something. */
+/* The last line of the unit's processes that is not empty or a remark. */
 static const char *last_words(const struct host *host, const char *unit, const char *since)
 {
 	const char *const sync[] = {"journalctl", "--sync", NULL};
@@ -282,7 +282,7 @@ const char *unit_failure(const struct host *host, const char *name, const char *
 
 enum { POLL_MS = 200, SETTLED_MS = 5000, PATIENCE_MS = 40 * 1000 };
 
-/* Before the hypervisor runs, microvm-run does, a shell script. */
+/* Whether the hypervisor has not started yet: microvm-run, a shell script, runs before it. */
 static bool is_shell(const struct host *host, unsigned long process)
 {
 	static const char *const shells[] = {"sh", "bash", "dash", "microvm-run", "busybox"};
@@ -298,7 +298,7 @@ static bool is_shell(const struct host *host, unsigned long process)
 	return false;
 }
 
-/* A start that prepares for longer, or a hypervisor that is a script, counts as running. */
+/* A start with longer preparations, or a hypervisor that is a script, counts as running. */
 static const char *watch(const struct host *host, const char *name, const char *since)
 {
 	int settled = 0;
@@ -323,7 +323,7 @@ const char *unit_restart_watched(const struct host *host, const char *name)
 	struct process_result ran;
 	struct host quiet = *host;
 	quiet.diag = diag_new(host->arena);
-	/* A new runner gets all its tries, and is started even if systemd has given up. */
+	/* A new runner gets all its tries, even if systemd has given up on the old one. */
 	process_run(host->arena, quiet.diag, reset, &ran);
 	if (control(&quiet, "restart", name, true))
 		return watch(host, name, since);

@@ -7,11 +7,11 @@
 
 /* "microvm@NAME.service" */
 const char *unit_name(struct arena *arena, const char *name);
-/* What systemd knows about a unit. Texts are "" where it knows nothing. */
+/* A unit's properties in systemd. Unknown texts are "". */
 struct unit {
 	const char *name;
 	bool is_loaded;
-	const char *user, *group, *groups; /* as the unit file has them; `groups` by spaces */
+	const char *user, *group, *groups; /* from the unit file; `groups` is a list with spaces */
 	const char *directory;             /* in which it runs */
 	const char *active, *sub, *result; /* ActiveState, SubState, Result of systemctl show */
 	const char *enabled;               /* UnitFileState */
@@ -20,7 +20,7 @@ struct unit {
 	unsigned long status;        /* of its process, if that has ended */
 	unsigned long long since_us; /* of CLOCK_MONOTONIC, when its state changed; 0: never */
 };
-/* Asks systemd for units by their whole names, at once. Without systemd nothing is known. */
+/* Asks systemd for several units at once, by their full names. Without systemd, all are unknown. */
 struct unit *units_ask(const struct host *host, const struct strings *names);
 /* Asks systemd for the unit of a VM. */
 struct unit unit_find(const struct host *host, const char *name);
@@ -35,11 +35,11 @@ bool unit_is_of(const struct unit *unit, const char *directory);
  * VM has failed. `since` is a time for journalctl; NULL: any time.
  */
 const char *unit_failure(const struct host *host, const char *name, const char *since);
-/* Whether a line of a unit or a check is not about what failed. */
+/* Whether a line of a unit or a check does not explain a failure. */
 bool unit_line_is_remark(const char *line);
 /*
- * Restarts the unit and watches it until the hypervisor has run for some seconds, or the guest is
- * ready, if it reports that. NULL if it runs, else why not.
+ * Restarts the unit and watches it until the hypervisor has run for some seconds, or until the
+ * guest is ready, if it reports that. Returns NULL if the VM runs, else the reason.
  */
 const char *unit_restart_watched(const struct host *host, const char *name);
 
@@ -51,8 +51,8 @@ bool unit_stop(const struct host *host, const char *name);
 bool unit_disable(const struct host *host, const char *name);
 
 /*
- * Removes what the host's administrator has set for the units of this VM alone (drop-ins, limits),
- * and prints it, and has systemd forget their failures.
+ * Removes and prints the administrator's settings for the units of this VM alone (drop-ins,
+ * limits), and makes systemd forget their failures.
  */
 bool units_forget(const struct host *host, const char *name);
 

@@ -84,7 +84,7 @@ static bool make_current(const struct host *host, struct machine *machine, const
 	return true;
 }
 
-/* A running VM is not stopped for a runner that cannot start. */
+/* A running VM must not be stopped for a runner that cannot start. */
 static bool is_startable(const struct host *host, const struct machine *machine,
 	const struct product *product, const struct request *request)
 {

@@ -57,7 +57,7 @@ static bool check_mmio_parameters(struct planner *planner)
 static void wish_for_mount(
 	struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
 {
-	/* a bind mount, or part of every kernel */
+	/* Bind mounts and tmpfs need no module. */
 	if (strcmp(mount->type, "none") == 0 || strcmp(mount->type, "tmpfs") == 0)
 		return;
 	const char *why =

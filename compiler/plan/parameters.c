@@ -160,8 +160,8 @@ static const char *machine_id_parameter(struct planner *planner)
 #define HOST_NAME "hostname="
 
 /*
- * Linux 6.0 and later set the host name from this parameter. A guest that has a name of its own, in
- * /etc/hostname, keeps that; systems that several VMs share have none.
+ * Linux 6.0 and later set the host name from this parameter. A guest with a name in /etc/hostname
+ * keeps that; a system that several VMs share should have none.
  */
 static const char *host_name_parameter(struct planner *planner)
 {

@@ -209,9 +209,9 @@ static bool check_kernel(struct planner *planner)
 enum { MIB = 1 << 20 };
 
 /*
- * What a guest needs beside its kernel. Debian's 6.1 ends at 80 MiB: with less it dies without a
- * message, with 80 it runs out of memory, and with 84 it boots our stage 1 and busybox (QEMU 7.2,
- * TCG).
+ * The memory that a guest needs in addition to its kernel. Debian's 6.1 ends at 80 MiB: with less
+ * it dies without a message, with 80 it runs out of memory, and with 84 it boots our stage 1 and
+ * busybox (QEMU 7.2, TCG).
  */
 enum { SPARE_MIB = 16 };
 
@@ -221,7 +221,7 @@ static uint64_t file_bytes(const char *path)
 	return path && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* While the guest boots, its memory holds the kernel and the initrd as it was loaded. */
+/* While the guest boots, its memory holds the kernel, and the initrd as it was loaded. */
 static bool check_memory(struct planner *planner)
 {
 	const struct vm *vm = planner->plan->vm;

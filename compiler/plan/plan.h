@@ -63,7 +63,8 @@ struct plan {
 	struct shared *shared;
 };
 
-/* `jobs` is the number of threads for reading store paths, `meter` theirs, or NULL. */
+/* `jobs` is the number of threads that read store paths; `meter` gets their progress, or is NULL.
+ */
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	const struct storage *storage, const struct system *system, struct shared *shared,
 	unsigned jobs, const struct meter *meter, struct plan *plan);

@@ -37,7 +37,7 @@ static const char *follow_link(struct resolver *resolver, const char *path)
 	return real ? real : path;
 }
 
-/* The target of a symbolic link, as it is written there; NULL: it is not one. */
+/* The target of a symbolic link, as the link contains it; NULL: `path` is not a link. */
 static const char *link_target(struct arena *arena, const char *path)
 {
 	char target[PATH_MAX];
@@ -50,7 +50,7 @@ static bool missing_toplevel(struct resolver *resolver, bool in_store)
 	const struct vm *vm = resolver->vm;
 	const char *path = simple_path(resolver->arena, vm->toplevel), *why,
 		   *target = link_target(resolver->arena, path);
-	/* A relative path is one from the current directory. */
+	/* A relative path is relative to the current directory. */
 	const char *dot = path[0] == '/' || path[0] == '.' ? "" : "./";
 	if (strstr(path, "...") || strstr(path, "\u2026"))
 		why = arena_printf(resolver->arena,
@@ -140,7 +140,7 @@ static const char *derived_path(
 
 /* ---- kernel ---- */
 
-/* Without a directory its kernel is not missing, too. */
+/* If the directory is missing, its kernel is not reported as missing too. */
 static const char *kernel_of_rootfs(struct resolver *resolver)
 {
 	return resolver->rooted ? rootfs_kernel(resolver->arena, resolver->diag, resolver->vm)
@@ -194,8 +194,8 @@ static const char *modules_beside(struct resolver *resolver, const char *kernel)
 }
 
 /*
- * A root file system without the modules of a kernel from elsewhere still boots, because stage 1
- * loads those of its devices.
+ * With a kernel from elsewhere, a root file system without its modules still boots, because stage 1
+ * loads the modules for the VM's devices.
  */
 static void warn_of_modules(struct resolver *resolver)
 {

@@ -10,7 +10,7 @@
 #include "backends/interface/vm.h"
 #include "imaging/kernel/kernel.h"
 
-/* Mode and owner of the guest's root directory. */
+/* The mode and owner of the guest's root directory. */
 struct root_owner {
 	unsigned mode, uid, gid;
 };

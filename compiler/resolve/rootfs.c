@@ -13,14 +13,14 @@
 
 enum { LINKS_MOST = 40 /* as the kernel's MAXSYMLINKS */ };
 
-/* Where the guest's init may be. Others are named by the kernel parameter init=. */
+/* The usual places of a guest's init. The kernel parameter init= names any other. */
 static const char *const inits[] = {"/sbin/init", "/init"};
 
 /* ---- paths inside the root file system ---- */
 
 /*
- * Returns where the guest's `path` is on this machine: symbolic links are followed as the guest
- * follows them, whose root is `root`. NULL if it does not exist.
+ * Returns where the guest's `path` is on this machine: symbolic links are followed as in the guest,
+ * whose root is `root`. NULL if it does not exist.
  */
 static const char *path_inside(struct arena *arena, const char *root, const char *path)
 {

@@ -14,7 +14,7 @@ bool rootfs_resolve(
 void rootfs_warn(struct diag *diag, const struct vm *vm, const struct root_owner *root);
 /* Returns the path of its only kernel on this machine; NULL with an error. */
 const char *rootfs_kernel(struct arena *arena, struct diag *diag, const struct vm *vm);
-/* Returns its directory of modules, if that has those of this kernel version; else NULL. */
+/* Returns its directory of modules if that has modules for this kernel version; else NULL. */
 const char *rootfs_modules(struct arena *arena, const char *rootfs, const char *version);
 
 #endif

@@ -84,7 +84,7 @@ static void need_ports(struct lines *lines, const struct plan *plan)
 	}
 }
 
-/* The function is only in the runners that call it. */
+/* Only runners that call the function contain it. */
 static const char *ports_function(struct arena *arena, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->vm->forward_ports.n; i++)

@@ -142,7 +142,7 @@ static void put_inputs(struct buf *out, const struct strings *names)
 	}
 }
 
-/* Rules without inputs, as those of gcc -MP: make accepts it when such a file was removed. */
+/* Rules without inputs, like those of gcc -MP: with them, make accepts that a file was removed. */
 static void put_removable(struct buf *out, const struct strings *names)
 {
 	for (size_t i = 0; i < names->n; i++) {
@@ -190,7 +190,7 @@ static bool is_later(struct timespec a, struct timespec b)
 	return newest.tv_sec != b.tv_sec || newest.tv_nsec != b.tv_nsec;
 }
 
-/* Of a link, the later time of its own and its target's: `make -L` looks at both. */
+/* For a link, this is the later of its own time and its target's: `make -L` looks at both. */
 static struct timespec newest_of(const struct strings *paths)
 {
 	struct timespec newest = {0};

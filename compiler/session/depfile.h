@@ -2,10 +2,10 @@
 /*
  * depfile: the inputs of a runner, for make and ninja.
  *
- * Both compare the modification times of files, and both follow symbolic links. So a link that
- * points elsewhere changes no time that they look at, only that of the directory that holds the
- * link: such directories are inputs too. They also change for other reasons; then a build finds
- * that its output is up to date, and says so by the output's time.
+ * Both compare the modification times of files, and both follow symbolic links. When a link is
+ * replaced, the only time that changes is that of the directory that holds it, so such directories
+ * are inputs too. They also change for other reasons; then a build finds that its output is up to
+ * date, and updates the output's time.
  */
 #ifndef MVM_COMPILER_SESSION_DEPFILE_H
 #define MVM_COMPILER_SESSION_DEPFILE_H
@@ -15,8 +15,8 @@
 #include "compiler/plan/plan.h"
 
 struct inputs {
-	struct strings files;       /* descriptions and what they name; no "-" */
-	struct strings directories; /* which hold the links on the way to the files */
+	struct strings files;       /* descriptions and the files that they name; no "-" */
+	struct strings directories; /* of the links on the way to the files */
 	struct strings links;       /* names with links in them, and what they led to */
 	struct strings targets;
 	struct timespec read; /* when reading began */
@@ -35,8 +35,8 @@ void inputs_collect(struct arena *arena, const struct strings *descriptions,
 void inputs_add(struct arena *arena, struct inputs *inputs, const char *path);
 
 /*
- * Writes the rule "OUTPUT: INPUT..." to `path`, atomically and only if it has changed. An input
- * that was removed since then is no error for make, but a reason to build.
+ * Writes the rule "OUTPUT: INPUT..." to `path`, atomically and only if it has changed. If an input
+ * is removed later, make builds again instead of failing.
  */
 bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
 	const struct inputs *inputs);

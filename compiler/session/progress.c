@@ -14,7 +14,7 @@
 #include "base/terminal.h"
 
 enum {
-	BETWEEN_MS = 100, /* numbers are shown at most so often */
+	BETWEEN_MS = 100, /* the least time between two updates of the numbers */
 	BAR_COLUMNS = 20,
 	BAR_FITS_COLUMNS = 60, /* a narrower terminal has no room for the bar */
 	HASH_COLUMNS = 33,     /* of the name of a store path: "HASH-" */
@@ -106,7 +106,7 @@ static size_t columns_length(const struct buf *line, size_t columns)
 	return at;
 }
 
-/* The last column stays free: some terminals begin a new line behind it. */
+/* The last column stays free: some terminals begin a new line after it. */
 static void draw(struct progress *progress)
 {
 	BUF_CLEANUP struct buf line = {0};
@@ -169,7 +169,7 @@ void progress_step_begin(struct progress *progress, const char *step)
 	pthread_mutex_unlock(&progress->lock);
 }
 
-/* The disk begins with the first call that is about it. */
+/* The step begins with the first call that is about the disk. */
 static void disk_begin(struct progress *progress)
 {
 	if (!progress->step || strcmp(progress->step, STEP_STORE_DISK) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress: reports the steps of a build on standard error, as text or as events in JSON, one in a
+ * progress: reports the steps of a build on standard error, as text or as JSON events, one per
  * line. docs/pipelines.md lists the events.
  */
 #ifndef MVM_COMPILER_SESSION_PROGRESS_H
@@ -32,7 +32,7 @@ struct progress {
 	pthread_mutex_t lock; /* guards the rest */
 	const char *step;     /* the running one; NULL: none */
 	size_t paths;
-	uint64_t bytes, total;          /* read so far, of so many; 0: unknown */
+	uint64_t bytes, total;          /* read so far, and to be read in all; 0: unknown */
 	char name[PROGRESS_NAME_BYTES]; /* of the store path that is being read */
 	struct timespec shown;          /* when the numbers were shown last */
 	bool drawn;                     /* they stand on the terminal */
@@ -48,7 +48,7 @@ void progress_step_begin(struct progress *progress, const char *step);
 void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes);
 void progress_path(void *context, const char *path);
 
-/* The event that a step is done, to which the caller adds facts. */
+/* Returns the event of a step that is done, to which the caller adds facts. */
 struct json_object *progress_facts(const char *step);
 /* A step is done: prints its facts, which it releases, or the text. */
 void progress_step_end(struct progress *progress, struct json_object *facts, const char *format,

@@ -49,7 +49,7 @@ static struct node **find_element(
 	return NULL;
 }
 
-/* Whether the name up to byte `end`, which is behind a dot, is that of a list. */
+/* Whether the name up to byte `end`, which follows a dot, is that of a list. */
 static bool is_list(const struct setting *setting, size_t end)
 {
 	const char *name = arena_strndup(setting->arena, setting->text, end ? end - 1 : 0);
@@ -99,7 +99,7 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 	return value ? map : NULL;
 }
 
-/* Elements are written as in "volumes.0.size", not as in messages: "volumes[0].size". */
+/* Elements are written as in "volumes.0.size", unlike in messages: "volumes[0].size". */
 static bool refuse_brackets(const struct setting *setting, size_t bracket)
 {
 	const struct pos where = {setting->name, 1, (unsigned)bracket + 1, 1};

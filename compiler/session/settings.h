@@ -15,7 +15,7 @@ struct build_settings {
 	struct strings cache_from;   /* further caches */
 	struct strings cache_owners; /* users, by name or number, whose files in them are trusted */
 	unsigned jobs;               /* 0: NIX_BUILD_CORES, then all CPUs */
-	bool all_cpus;               /* whatever NIX_BUILD_CORES is */
+	bool all_cpus;               /* even if NIX_BUILD_CORES is set */
 	bool force, no_sync;
 	bool gcroot;
 	const char *gcroot_dir; /* NULL: indirect roots */

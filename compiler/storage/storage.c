@@ -127,7 +127,7 @@ static void add_mount(const struct lister *lister, struct stage1_mount mount)
 	vec_push(lister->arena, lister->mounts, (struct guest_mount){.stage1 = mount});
 }
 
-/* Makes the last mount, the volume at /, the layer of changes to the root. */
+/* The last mount, the volume at /, becomes the layer with the changes to the root. */
 static void make_root_changes(const struct lister *lister)
 {
 	struct guest_mount *layer = &lister->mounts->v[lister->mounts->n - 1];

@@ -45,8 +45,8 @@ const char *storage_store_disk(const struct vm *vm);
 const struct disk *storage_disks(
 	struct arena *arena, const struct vm *vm, const struct backend *backend, size_t *count);
 /*
- * Lists the guest's mounts in order; the store's overlay, if there is one, comes last. That of a
- * root file system has no options yet: storage_complete_root.
+ * Lists the guest's mounts in order; the store's overlay, if there is one, comes last. The overlay
+ * of a root file system has no options yet: storage_complete_root sets them.
  */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct guest *guest, struct guest_mounts *mounts);

@@ -28,7 +28,7 @@ enum {
 	OBJECT_CHARACTER_DEVICE,
 	OBJECT_FIFO,
 	OBJECT_SOCKET,
-	/* not an inode: has the attributes of the record that follows (store/attributes.h) */
+	/* not an inode: the attributes of the record that follows (store/attributes.h) */
 	OBJECT_ATTRIBUTES = 64,
 };
 

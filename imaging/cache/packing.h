@@ -68,7 +68,7 @@ bool packing_unchanged(const struct packing *packing, struct diag *diag);
 /* Appends to the data. */
 bool packing_write(struct packing *packing, struct diag *diag, const void *bytes, size_t count);
 void packing_progress(struct packing *packing, uint64_t more_bytes);
-/* Reports what was not reported before, such as files that are stored once for several names. */
+/* Reports the rest, such as files that are stored once for several names. */
 void packing_progress_end(struct packing *packing);
 
 /* Adds the attributes of the node whose record follows; nothing if it has none. */

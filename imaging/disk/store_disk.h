@@ -40,8 +40,8 @@ struct store_disk_request {
 	uint32_t block_size;
 	/* erofs: stores ends of compressed files beside their inodes, which needs Linux 5.17 */
 	bool tail_packing;
-	const char *const
-		*features; /* of mkfs.erofs, for store_disk_mkfs_erofs: "fragments", "dedupe" */
+	/* of mkfs.erofs, for store_disk_mkfs_erofs: "fragments", "dedupe" */
+	const char *const *features;
 	size_t nfeatures;
 	unsigned jobs; /* threads, at least 1 */
 	/* leave the image in the page cache unsynced: it is read soon, or the caller syncs it */

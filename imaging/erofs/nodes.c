@@ -152,7 +152,7 @@ static void plan_symlink(struct erofs_nodes *nodes, struct node *node)
 	place_flat(nodes, node);
 }
 
-/* By the type of a record: how a directory names the type, and how a mode does. */
+/* For each type of record: the type in a directory entry, and in a mode. */
 static const struct {
 	uint8_t entry;
 	mode_t mode;

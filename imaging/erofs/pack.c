@@ -352,7 +352,7 @@ static bool take_image(struct erofs_packing *p, struct diag *diag)
 	return ok;
 }
 
-/* The process also reads libraries, and holes it may skip: this is an estimate. */
+/* This is an estimate: the process also reads libraries, and may skip holes. */
 void erofs_packing_watch(struct packing *packing, const struct process *process)
 {
 	const uint64_t all = packing_content_bytes(packing), read = process_read_bytes(process),

@@ -21,7 +21,7 @@ struct packing *erofs_packing_new(const struct packing_request *request);
  */
 bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command,
 	const char *scratch, struct process **process);
-/* Reports as progress what the process has read so far. */
+/* Reports the bytes that the process has read so far as progress. */
 void erofs_packing_watch(struct packing *packing, const struct process *process);
 /* Reads the image of the process, which has ended. */
 bool erofs_packing_take(struct packing *packing, struct diag *diag, struct process *process);

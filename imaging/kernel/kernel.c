@@ -64,7 +64,7 @@ enum {
 	SETUP_KERNEL_VERSION = 0x20e, /* offset of the version string, minus 0x200 */
 	SETUP_XLOADFLAGS = 0x236,
 	SETUP_PREFERRED_ADDRESS = 0x258, /* 8 bytes */
-	SETUP_INIT_SIZE = 0x260,         /* of the memory there that it unpacks itself to */
+	SETUP_INIT_SIZE = 0x260,         /* of the memory there that it needs to unpack itself */
 	PROTOCOL_XLOADFLAGS = 0x020c,
 	XLF_KERNEL_64 = 1,
 };

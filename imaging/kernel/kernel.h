@@ -25,7 +25,7 @@ struct kernel {
 	enum kernel_arch arch;
 	const char *version; /* "6.1.0-56-amd64"; NULL if the file does not have one */
 	bool pvh;            /* ELF with a PVH entry note */
-	uint64_t end; /* where it ends in memory, in bytes from the start of memory; 0: unknown */
+	uint64_t end;        /* its end in memory, in bytes from the start of memory; 0: unknown */
 };
 
 const char *kernel_format_name(enum kernel_format format);

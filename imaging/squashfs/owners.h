@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owners: the tables of an image that root file systems need: numbers of users and groups, and
+ * owners: the tables that an image of a root file system needs: numbers of users and groups, and
  * extended attributes. Inodes refer to both by index.
  */
 #ifndef MVM_IMAGING_SQUASHFS_OWNERS_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attributes: properties of a file that a root file system has and a store path lacks: its owner,
- * all bits of its mode, its device number, its extended attributes. They are one string of bytes,
- * which is hashed with the file's contents and stored in objects; numbers in it are little-endian.
+ * attributes: properties of a file that matter in a root file system but not in a store path: its
+ * owner, all bits of its mode, its device number, its extended attributes. They are one string of
+ * bytes, which is hashed with the file's contents and stored in objects; its numbers are
+ * little-endian.
  */
 #ifndef MVM_IMAGING_STORE_ATTRIBUTES_H
 #define MVM_IMAGING_STORE_ATTRIBUTES_H
@@ -34,12 +35,12 @@ void attributes_add(struct buf *out, const struct stat *st);
 /*
  * Appends the extended attributes of an open file or directory, sorted by name: user.* and
  * security.capability. Others belong to the machine that holds the tree (SELinux's labels), or
- * cannot be stored in every image; if it has an access control list among them, *acl is set. False
- * with errno set.
+ * cannot be stored in every image; *acl is set if one of them is an access control list. False with
+ * errno set.
  */
 bool attributes_add_extended(struct buf *out, int fd, bool *acl);
 
-/* False if it is not such a string. */
+/* False if the bytes are not such a string. */
 bool attributes_parse(const void *bytes, size_t n, struct attributes *out);
 /* Takes the next extended attribute; false at the end. */
 bool attributes_next(struct attributes *attributes, struct extended_attribute *out);

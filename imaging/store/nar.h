@@ -32,8 +32,8 @@ void nar_entry_begin(struct nar *nar, const char *name);
 void nar_entry_end(struct nar *nar);
 void nar_symlink(struct nar *nar, const char *target);
 /*
- * Our own additions for root file systems, which Nix does not have: the attributes of the node that
- * follows, and a node that is a device, pipe or socket.
+ * Our additions to Nix's format, for root file systems: the attributes of the node that follows,
+ * and a node that is a device, pipe or socket.
  */
 void nar_attributes(struct nar *nar, const void *bytes, size_t count);
 void nar_special(struct nar *nar);

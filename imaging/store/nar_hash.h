@@ -13,8 +13,8 @@
  */
 bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
 /*
- * The same of a root file system, with the attributes of its files (store/attributes.h). Warns
- * about attributes that cannot be kept.
+ * Hashes a root file system with the attributes of its files (store/attributes.h). Warns about
+ * attributes that cannot be kept.
  */
 bool tree_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
 /* Computes only the size; file contents are not read. */

@@ -62,7 +62,8 @@ struct store_walk {
 	uint32_t nodes;         /* so far */
 	uint64_t content_bytes; /* of all files so far */
 	unsigned char *buffer;  /* for files that no visitor reads */
-	/* files with an access control list, which is left out, and the path of the first */
+	/* the number of files with an access control list, which is left out; the first one's path
+	 */
 	size_t acls;
 	struct buf first_acl;
 };
@@ -77,7 +78,7 @@ void store_walk_free(struct store_walk *walk);
 
 /*
  * The directories of a root file system whose contents a whole walk leaves out; ends with NULL. The
- * guest mounts file systems of its own there; the tree may have this machine's mounted there.
+ * guest mounts file systems there; this machine may have mounted its own there.
  */
 extern const char *const store_walk_left_out[];
 

@@ -491,7 +491,7 @@ static void progress_record(void *context, uint64_t done, uint64_t total)
 	seen->done = done;
 }
 
-/* One mkfs.erofs reads all of this path, which takes it a second or more. */
+/* One mkfs.erofs reads this whole path, which takes a second or more. */
 static void progress_follows_mkfs_erofs(void **state)
 {
 	struct fixture *f = *state;

@@ -9,7 +9,7 @@
 #include "compiler/runner/manifest.h"
 #include "tests/unit/fixture.h"
 
-/* Writes a runner's vm.json in which `levels` arrays are nested; returns what is read. */
+/* Writes a runner's vm.json with `levels` nested arrays; returns the JSON that is read back. */
 static bool reads(struct fixture *f, int levels)
 {
 	shell(f,

@@ -14,7 +14,7 @@
 
 #define NAME "0123456789abcdfghijklmnpqrsvwxyz-tree"
 
-/* With more users than one block of the table of their numbers holds. */
+/* More users than one block of the table of their numbers holds. */
 static const char tree[] =
 	"mkdir -p tree/bin tree/proc/1 tree/dev tree/home/user tree/var/empty; cd tree\n"
 	"echo su > bin/su; chmod 4755 bin/su; echo wall > bin/wall; chown 0:5 bin/wall\n"
@@ -34,7 +34,7 @@ static const char tree[] =
 	" open(\"home/many/%d\" % i, \"w\").write(\"%d\\n\" % i)\n"
 	" os.chown(\"home/many/%d\" % i, i, i)'\n";
 
-/* Everything that must be the same; the directories that are not packed are empty. */
+/* Everything that must be equal; the directories that are not packed are empty. */
 static const char facts[] =
 	"cd \"$1\"; find . -path './dev/*' -prune -o -path './proc/*' -prune -o -printf "
 	"'%p %y %m %U:%G %l\\n' | sort\n"

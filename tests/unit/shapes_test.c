@@ -27,7 +27,7 @@ static const char *const texts[] = {"", " ", "a", "a b", "-a", ".a", "_a", "a.b-
 	"10.0.2.15", "`nproc`", "`reboot`", "0", "99999", "100000", "256M", "255M", "1K", "1k",
 	"1024", "3G", "4T", "4TB", "0M", "M", "1M ", NULL};
 
-/* The pattern of a schema and the check behind it do not part. */
+/* A shape's pattern in the schema and its check agree. */
 static void a_pattern_matches_what_fits(void **state)
 {
 	(void)state;

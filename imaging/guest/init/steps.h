@@ -16,7 +16,7 @@
  * initramfs. Files below STAGE1_SCRATCH are removed before the guest's init starts; programs that
  * steps run find their input there.
  */
-#define STAGE1_TMPFS "/run" /* a new tmpfs at each boot */
+#define STAGE1_TMPFS "/run" /* empty at each boot */
 #define STAGE1_SCRATCH STAGE1_TMPFS "/mvm"
 
 /* The kernel's file systems: X(TARGET, TYPE, FLAGS). They are mounted before the steps. */
