@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Finds every error code in the C sources: awk -f docs/error_codes.awk FILES. Prints, tab-separated,
-# "CODE KIND FILE:LINE" for each; KIND is a status (STATUS_INPUT), "warning" or "note". A code is the
-# argument `code` of a function or macro that has a parameter of that name, such as diag_error; the
-# file's own helpers are found in the same way. A code that is not a literal is an error, but for
+# "CODE KIND FILE:LINE" for each; KIND is a status (STATUS_INPUT), "warning" or "note". A code is
+# the argument `code` of a function or macro that has a parameter of that name, such as diag_error;
+# the file's own helpers are found in the same way. A code that is not a literal is an error, except
 # the member `code` of a table, whose rows are made by a macro.
 
 # Called at the end of every parenthesis, in both rounds over the files: the first learns who has a

@@ -64,7 +64,7 @@ list() { # PROGRAM SECTION
 	fi | as_list
 }
 
-# The options of a Markdown reference, which end with its tables, as such a list.
+# Prints the options of a Markdown reference, which precede its tables, as such a list.
 reference() { # FILE
 	# shellcheck disable=SC2016 # backquotes of Markdown
 	awk '

@@ -53,8 +53,8 @@ result "$([ -z "$early" ] && echo 0 || echo 1)" "kernel headers are included aft
 bash tests/rooms.sh "${BUILD:-build}"
 result $? "no include and no call runs upwards (tests/rooms.sh)"
 
-# Every error code is printed by a case in tests/golden/errors. Exempt are codes that need more than
-# a description and some files:
+# Every error code must be printed by a case in tests/golden/errors, except codes that need more
+# than a description and some files:
 # those that need Nix, a database, a damaged cache or store, or a kernel: tests/unit and tests/e2e
 # look for the text of the message
 exempt=' broken-derivation broken-kernel closure-list closure-scan damaged-cache damaged-object'

@@ -108,7 +108,7 @@ missing_packages() {
 			END { n = split(wanted, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) print name[i] }'
 }
 
-compiles() { # OPTION...: a program of nothing
+compiles() { # OPTION...: whether an empty program compiles
 	echo 'int main(void) { return 0; }' | ${CC:-cc} -o /dev/null -xc - "$@" 2>/dev/null
 }
 
@@ -126,7 +126,7 @@ missing_elsewhere() {
 	done
 }
 
-# The command that installs what a build needs on this system; nothing where it is not known.
+# Prints the command that installs the packages for a build on this system, if it is known.
 install_command() {
 	level=build
 	case $release in
@@ -171,7 +171,7 @@ apt_install() {
 	"${install[@]}" >&2 || { "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; }
 }
 
-# The packages of a build as a table in Markdown.
+# Prints the packages for a build as a table in Markdown.
 print_table() {
 	echo '| Debian, Ubuntu | Fedora | openSUSE | Arch Linux | Nix |'
 	echo '|---|---|---|---|---|'

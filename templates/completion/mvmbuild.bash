@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Completion in bash for mvmbuild and microvm, without need of other files. It asks the programs for
-# their help, and so knows what they know.
+# Bash completion for mvmbuild and microvm. It needs no other files: it gets all names from the help
+# of the programs.
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # backquotes of Markdown
 
-# Prints the heads of a section of a help text, one a line: "-o, --output PATH".
+# Prints the entries of a section of a help text without their texts: "-o, --output PATH".
 _mvm_heads() { # SECTION
 	sed -n "/^$1:\$/,/^\$/{ s/^ \\{2,6\\}\\([^ ]\\)/\\1/; t head
 		d
@@ -32,20 +32,20 @@ _mvm_descriptions() {
 	for ending in yaml yml json; do compgen -f -X "!*.$ending" -- "$word"; done
 }
 
-# Prints the values of an option, as far as they are known: of those that are files, the files.
+# Prints the known values of an option; for one that takes a file, the files.
 _mvm_values() { # PROGRAM OPTION
 	case $2 in
 	--hypervisor) "$1" options | sed -n '/^### `hypervisor`$/,/;/{ /^#/d; s/;.*//; p; }' |
 		grep -oE '`[a-z-]+`' | tr -d '`' ;;
 	--set) "$1" options | sed -n 's/^### `\([A-Za-z0-9.-]*\)`$/\1=/p' ;;
-	# The message about a wrong value lists the right ones.
+	# The message about a wrong value lists the valid ones.
 	--progress | --format) "$1" build "$2=?" 2>&1 |
 		sed -n 's/.*: expected \(.*\), not "?".*/\1/p' | sed 's/, \| or /\n/g' ;;
 	*) compgen -f -- "$word" ;;
 	esac 2>/dev/null
 }
 
-# Whether an option of these heads takes a value, as "--output PATH" does.
+# Whether an option of these entries takes a value, as "--output PATH" does.
 _mvm_takes_value() { # HEADS OPTION
 	grep -qE -- "(^|, )$2(, --[a-z-]+)? [A-Z]" <<<"$1"
 }

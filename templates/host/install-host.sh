@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # install-host [--dry-run] [--rollback-on-failure | --root DIR]: installs the VMs and units of a
-# host, which `mvmbuild host` made. Run again, it applies and reports what has changed, and
-# otherwise does nothing. A running VM is stopped only for a runner that could start. The exit
-# status is 1 if a VM that was started or restarted does not run some seconds later;
-# --rollback-on-failure restarts it from the runner before. It reports a VM that is no longer
-# declared, but never removes it. With --dry-run it only reports what would change. With --root it
-# installs into another system's tree and starts nothing. If it is interrupted, run it again. The
-# VMs' user can create files where it writes as root: set-booted explains which entries are trusted.
+# host, which `mvmbuild host` made. Run again, it applies and reports changes only. A running VM is
+# stopped only for a runner that could start. The exit status is 1 if a VM that was started or
+# restarted does not run some seconds later; --rollback-on-failure restarts it from its previous
+# runner. It reports a VM that is no longer declared, but never removes it. With --dry-run it only
+# reports what would change. With --root it installs into another system's tree and starts nothing.
+# If it is interrupted, run it again. The VMs' user can create files where it writes as root:
+# set-booted explains which entries are trusted.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -45,7 +45,7 @@ if [ "$root" = / ]; then root=; fi
 state=$(cat "$here/share/state-dir") group=$(cat "$here/share/group")
 target=$root$state pool=$root$state/.store-disks pending=$root$state/.pending
 roots=$root/nix/var/nix/gcroots
-# Where `make install-systemd` installs them, too: the last installation counts.
+# `make install-systemd` installs them to the same place: the last installation counts.
 units=$root/usr/local/lib/systemd/system enabled=$root/etc/systemd/system
 live=
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then live=yes; fi
@@ -173,7 +173,7 @@ install_units() {
 large=32k # files above this size are shared by the VMs that have the same
 declare -A compared=() digests=()
 
-# Installs a file that runners share. The pool `.store-disks` also has other files than disks.
+# Installs a file that runners share. The pool `.store-disks` has disks and other files.
 install_shared() { # FILE KEY MODE PLACE
 	local pooled=$pool/$2
 	mkdir -p -- "$pool"
@@ -191,8 +191,8 @@ install_shared() { # FILE KEY MODE PLACE
 	ln -- "$pooled" "$4"
 }
 
-# Installs a runner's file that others may have too, such as the kernel, under the digest of its
-# contents.
+# Installs a runner's file that other runners may also have, such as the kernel, under the digest of
+# its contents.
 install_large() { # FILE INODE MODE PLACE
 	if [ -z "${digests[$2]:-}" ]; then
 		digests[$2]=$(sha256sum <"$1")
@@ -265,7 +265,7 @@ remove_unnamed() { # NAME
 	rm -rf -- "$target/$1"/runners/.gone-*
 }
 
-# ---- whether a VM can start, and runs ----
+# ---- can a VM start, and does it run ----
 settled_s=5 patience_s=200
 
 show() { systemctl show --property="$2" --value "microvm@$1.service"; }
@@ -278,8 +278,8 @@ is_active() {
 # It waits for its turn to start.
 has_job() { [ "$(show "$1" Job)" != 0 ] && [ -n "$(show "$1" Job)" ]; }
 
-# Prints why a runner could not take over from the VM that runs; fails if it could. Its check runs
-# as the unit's user; what serves the shares runs as root. Without a unit nothing is known.
+# Prints why a runner could not take over from the running VM; fails if it could. Its check runs as
+# the unit's user; the check of the shares runs as root. Without a unit, it fails.
 obstacle() { # NAME PLACE
 	local user group text bin=$target/$1/$2/bin
 	user=$(show "$1" User) group=$(show "$1" Group)
@@ -294,7 +294,7 @@ obstacle() { # NAME PLACE
 	echo "${text//$'\n'/; }"
 }
 
-# Prints the last line of the unit of the VM that failed; fails if none has.
+# Prints the last line of the VM's unit that failed; fails if no unit has.
 reason() { # NAME
 	local unit line
 	for unit in microvm-set-booted microvm-tap-interfaces microvm-macvtap-interfaces \
@@ -314,7 +314,7 @@ reason() { # NAME
 }
 
 # Waits until each VM has run for some seconds or has failed, and adds the latter to `failed`.
-# A VM that starts up until its guest reports that it is ready is waited for longer.
+# It waits longer for a VM whose start lasts until its guest reports that it is ready.
 failed=()
 watch_vms() { # NAME...
 	local name waited=0 runs=0
@@ -497,7 +497,7 @@ restart_and_start() {
 	report_failed
 }
 
-# ---- without a change ----
+# ---- --dry-run ----
 foresee_vm() { # NAME PLACE DISK KEY AUTOSTART RESTART TOPLEVEL KIND
 	local before why=''
 	before=$(readlink -- "$target/$1/current" || true)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the handbook's commands, as they stand there, in a fresh Debian 12 and a fresh Debian 13 that
-# debootstrap makes, with systemd as PID 1 and one reboot. Only this differs from a real machine:
-# the kernel is copied, because a container has none, packages come through the network of this
-# machine, and KVM is not used.
+# Runs the handbook's commands as they stand, in a fresh Debian 12 and a fresh Debian 13 made by
+# debootstrap, with systemd as PID 1 and one reboot. It differs from a real machine only in this:
+# the kernel is copied, because a container has none; packages come through this machine's network;
+# and KVM is not used.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../e2e/lib/lib.sh"
@@ -21,7 +21,7 @@ handbook_blocks "$blocks"
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=container_off
 
-# The sources, a kernel and a user, in ROOT.
+# Adds the sources, a kernel and a user to ROOT.
 furnish() { # ROOT
 	local version
 	version=$(basename "$kernel"/boot/vmlinuz-* | sed 's/^vmlinuz-//')
@@ -34,7 +34,7 @@ furnish() { # ROOT
 	chroot "$1" useradd --create-home --shell /bin/bash alex
 }
 
-# One block; a shell of its own for each, in the directory where the one before it ended.
+# Runs one block in a new shell, in the directory where the previous block ended.
 step() { # N
 	local how
 	how=$(<"$blocks/$1.how")
@@ -52,7 +52,7 @@ reboot_container() {
 	container_start "$root"
 }
 
-# What the output of a block must show, beyond its success.
+# Checks the output of a block that has succeeded.
 look_at_output() { # DEBIAN N TITLE
 	if grep -q '^curl ' "$blocks/$2"; then
 		expect "$1: $3: the page comes from the guest" "$log" '^hello from web1$'

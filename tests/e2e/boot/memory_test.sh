@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A build refuses memory that cannot hold the kernel, and recommends a size; the guest boots with
-# that.
+# Checks that a build refuses memory that cannot hold the kernel, and recommends a size with which
+# the guest boots.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Checks that a directory with a whole system boots as the guest's root: with the owners, modes and
-# devices of its files, writable, and with changes that a volume keeps. The system is busybox;
+# Checks that a directory with a whole system boots as the guest's root: it is writable, its files
+# keep their owners, modes and devices, and a volume keeps changes. The system is busybox;
 # tests/long/debian_test.sh has a real distribution.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -18,7 +18,7 @@ cd "$test_dir/state" || exit 1
 make_tree() {
 	mkdir -p "$tree"/{bin,sbin,dev,proc,sys,run,etc,srv,mnt,proc/mounted}
 	cp "$(command -v busybox)" "$tree/bin/busybox"
-	# An absolute link is one in the guest, not on this machine.
+	# An absolute link must be followed in the guest's tree, not on this machine.
 	mkdir -p "$tree/opt/init"
 	ln -s /opt/init/run "$tree/sbin/init"
 	cat >"$tree/opt/init/run" <<-'INIT'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Asks the completion of bash what may follow the words of a command line.
+# Checks which words bash's completion offers for a command line.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,8 +11,8 @@ mkdir "$test_dir/files" "$test_dir/vms" "$test_dir/vms/web1" "$test_dir/vms/web2
 touch "$test_dir/files/vm.yaml" "$test_dir/files/notes.txt"
 cd "$test_dir/files" || exit
 
-# offers DESCRIPTION WANTED UNWANTED WORD...: the last word is the one to complete. Every wanted one
-# is offered, and no unwanted one.
+# offers DESCRIPTION WANTED UNWANTED WORD...: completes the last word. Every wanted word must be
+# offered, and no unwanted one.
 offers() {
 	local description=$1 wanted=$2 unwanted=$3 one status=0
 	shift 3

@@ -41,7 +41,7 @@ check "an empty name of the directory is a usage error" test $? = 2
 version=$(basename "$kernel"/boot/vmlinuz-* | sed 's/^vmlinuz-//')
 mkdir -p "$test_dir"/{boot,modules,none,at}
 chmod 777 "$test_dir/at"
-# hello_at BOOT MODULES COMMAND...: runs init hello on a machine with these as /boot and
+# hello_at BOOT MODULES COMMAND...: runs init hello with these directories as /boot and
 # /lib/modules, and prints the lines about the kernel.
 hello_at() {
 	rm -rf "$test_dir/at/web1"
@@ -84,7 +84,7 @@ system=$(nix_build "$test_dir/hello1/system.nix" "") ||
 	{ not_ok "hello: Nix builds the system"; finish; }
 ln -s "$system" "$test_dir/hello1/system"
 port=$((20000 + $$ % 10000))
-# The private store, the test's kernel and a port that is free: nothing else differs.
+# Only the store, the kernel and the port differ: they are the test's own.
 {
 	sed -e '/^kernel:/d' -e "s/port: 8080/port: $port/" "$test_dir/hello1/vm.yaml"
 	echo "storeDir: $NIX_STORE_DIR"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Links mvmbuild where there is no static SQLite, as on most distributions: it is built without
-# mvm-nix-db, prints that, and refuses only what needs the program.
+# Links mvmbuild without a static SQLite, as on most distributions: the build leaves out mvm-nix-db,
+# prints a notice, and mvmbuild refuses only VMs that need the program.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"

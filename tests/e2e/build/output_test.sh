@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Looks at what other programs read: standard output in a pipe, events, messages in all formats; and
-# at what a terminal gets.
+# Checks the output for other programs (standard output in a pipe, events, messages in all formats)
+# and for terminals.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -27,8 +27,8 @@ END
 
 # ---- a reader that goes away, and a disk that is full ----
 
-# unread PROGRAM...: runs it with a pipe that nobody reads as standard output. Its status is in
-# $status, its standard error in the file "error".
+# unread PROGRAM...: runs it with an unread pipe as standard output. Its status is in $status, its
+# standard error in the file "error".
 unread() {
 	{
 		read -r <go
@@ -69,7 +69,7 @@ for program in mvmbuild microvm mvm-host mvm-nix-db; do
 	expect "$program reports that its output cannot be written" error 'cannot write'
 done
 
-# ---- the place of a runner ----
+# ---- the output path ----
 
 empty=$(mktemp -d -p "$test_dir")
 check "a build replaces an empty directory of the user" \
@@ -84,9 +84,9 @@ check "the link to a runner is left alone" test "$(readlink link)" = "$empty"
 
 # ---- events ----
 
-# events ARGUMENT...: their stream is in the file "events".
+# events ARGUMENT...: runs mvmbuild; the stream of events is in the file "events".
 events() { "$mvmbuild" --no-cache "$@" >printed 2>events; }
-# each FILTER: jq's value of the filter for all events in one array.
+# each FILTER: prints the value of jq's filter for the array of all events.
 each() { jq -cs "$1" events; }
 cat >documented.jq <<'E2'
 # The members of each event in docs/pipelines.md.
@@ -188,7 +188,7 @@ expect "the name of a file is escaped for GitHub" annotations \
 	'^::error file=odd%2Cname%3A50%25.yaml,line='
 "$mvmbuild" check 'odd,name:50%.yaml' --format sarif 2>sarif.json
 cat >sarif.py <<'E2'
-# The part of SARIF 2.1.0 that is used, with nothing else allowed.
+# The part of SARIF 2.1.0 that mvmbuild uses; anything else is refused.
 import json, sys
 import jsonschema
 text = {"type": "object", "required": ["text"], "additionalProperties": False,

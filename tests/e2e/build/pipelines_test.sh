@@ -26,7 +26,7 @@ awk -v dir="$test_dir" '
 	/^```$/ { file = "" }
 	file { print >file }' "$top/docs/pipelines.md"
 
-# project NAME LINK: a directory with a description whose toplevel is the link; goes there.
+# project NAME LINK: makes a directory with a description whose toplevel is the link, and enters it.
 project() {
 	mkdir -p "$test_dir/$1/$(dirname "$2")"
 	cd "$test_dir/$1" || exit
@@ -41,19 +41,19 @@ kernel: $test_dir/kernel
 END
 }
 
-# point NAME: the link leads to that store path, as nix-build -o replaces it.
+# point NAME: makes the link lead to that store path, replacing it as nix-build -o does.
 point() {
 	ln -s "$test_dir/store/$1" "$link.new"
 	mv -T "$link.new" "$link"
 }
 
-# calls TOOL...: whether the tool calls mvmbuild. settled TOOL...: it does not, this time or next.
+# calls TOOL...: the tool calls mvmbuild. settled TOOL...: the tool does not, this time or next.
 calls() { "$@" >"$log" 2>&1 && grep -q '^/.*/out$' "$log"; }
 settled() { ! calls "$@" && ! calls "$@"; }
 
 is_system() { [ "$(jq -r .toplevel out/share/microvm/vm.json)" = "$test_dir/store/$1" ]; }
 
-# common TOOL...: what holds for each tool, in a directory with its recipe.
+# common TOOL...: the checks for every tool, in a directory with its recipe.
 common() {
 	local tool=$1
 	check "$tool builds the runner" calls "$@"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the handbook's commands on a host with a real systemd, over this machine's file system. Other
-# than in tests/long/handbook_test.sh, apt-get does nothing, the build that is tested is installed,
-# Nix builds without its users and its daemon, and there is no reboot.
+# Runs the handbook's commands on a host with a real systemd, over this machine's file system.
+# Unlike in tests/long/handbook_test.sh, apt-get does nothing, the tested build is installed, Nix
+# builds without its users and its daemon, and there is no reboot.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -26,7 +26,7 @@ cp "$kernel/boot/vmlinuz-$version" "$host_units/boot/"
 cp -r "$kernel/lib/modules/$version" "$host_units/usr/lib/modules/"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
-# There may be no network to install from.
+# Packages cannot be installed without a network.
 mkdir -p "$host_units/usr/local/sbin"
 printf '#!/bin/sh\n' >"$host_units/usr/local/sbin/apt-get"
 chmod +x "$host_units/usr/local/sbin/apt-get"
@@ -37,16 +37,16 @@ host_begin
 host sh -c '
 	useradd --create-home alex
 	groupadd --force nix-users && groupadd --force kvm
-	# As in a container: systemd-networkd does not wait for udev then.
+	# With a read-only /sys, as in a container, systemd-networkd does not wait for udev.
 	mount -o remount,ro,bind /sys' >"$log" 2>&1
 
-# Without the group nixbld Nix builds in the machine itself.
+# Without build users, Nix builds as the calling user.
 nix=$'build-users-group =\nsandbox = false\nsubstitute = false'
 step() { # NUMBER
 	host env NIX_CONFIG="$nix" BUILD="$top/build" bash -euo pipefail -c "
 		cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$blocks/$1'"
 }
-# A store of the user's own, at its usual place.
+# A store that belongs to the user, at the usual place.
 step_of_alex() { # NUMBER
 	# shellcheck disable=SC2016 # that shell's
 	host unshare -m sh -euc '

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What an operator does on a host with a real systemd, where things go wrong: a reboot, all VMs
-# stopped at once. The hypervisor is a program that only waits, or fails, so no guest boots.
+# Does an operator's work on a host with a real systemd, also when something goes wrong: a reboot,
+# stopping all VMs at once, a failed update. The hypervisor is a program that only waits or fails,
+# so no guest boots.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -26,7 +27,8 @@ mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
 printf '%s\n' '[Unit]' 'Description=What the test needs' 'Requires=basic.target' \
 	'After=basic.target' 'Wants=multi-user.target' 'AllowIsolate=yes' \
 	>"$host_units/etc/systemd/system/mvm-test.target"
-# It is first in the PATH of units. A VM whose kernel parameters contain "crash" ends at once.
+# This hypervisor is first in the units' PATH. A VM with "crash" in its kernel parameters ends at
+# once.
 cat >"$host_units/usr/local/bin/qemu-system-x86_64" <<'E2'
 #!/bin/sh
 echo "the hypervisor runs as $(id -un):$(id -gn) in the groups $(id -Gn)"
@@ -229,7 +231,7 @@ check "the list as JSON has them, too" \
 m --state-dir /var/empty -l
 expect "an empty list says so" "$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
 
-# ---- the same by install-host ----
+# ---- such updates by install-host ----
 hosts() { # LINE...: one VM with these lines
 	{
 		printf 'vms:\n  fleet:\n    config:\n'

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The handbook's commands, for tests that run them.
+# Extracts the handbook's commands, for tests that run them.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

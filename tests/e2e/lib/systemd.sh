@@ -47,8 +47,8 @@ host() {
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
 }
 
-# host_reboot: as its user would, by systemctl; afterwards it is up again. What is in /run, and its
-# interfaces, are gone then.
+# host_reboot: reboots the host with systemctl, as a user would, and waits until it is up again. The
+# contents of /run and the interfaces are lost.
 host_reboot() {
 	local before=$host_pid
 	host systemctl reboot >/dev/null 2>&1

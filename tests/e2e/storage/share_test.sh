@@ -24,7 +24,7 @@ writes() { # NAME
 
 fresh
 {
-	echo "mem: 2G" # a size with which the machine with PCI was seen to hang
+	echo "mem: 2G" # the machine with PCI has been seen to hang with this size
 	echo "shares: [{tag: data, source: \"$shared\", mountPoint: /data, securityModel: none}]"
 	fast_kernel
 } | compile 9p "$writer" || finish

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A Debian of its own in namespaces, with systemd as its PID 1: source it after e2e/lib/lib.sh, as
-# root.
+# Runs a separate Debian in namespaces, with systemd as its PID 1. Source it after e2e/lib/lib.sh,
+# as root.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/../../e2e/lib/lib.sh"
