@@ -95,7 +95,7 @@ $(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 
 # The program that keeps a guest's Nix database: static, too, but with glibc, for which SQLite's
 # static library is built. no_dlopen.c explains why dlopen is wrapped. Few distributions have that
-# library: without it the program is left out, which is printed.
+# library: without it, the program is left out and a notice is printed.
 STATIC_SQLITE := -lsqlite3 -lm
 ifeq ($(filter deps clean uninstall,$(MAKECMDGOALS)),)
 STATIC_SQLITE_FOUND := $(shell echo 'int main(void) { return 0; }' | \

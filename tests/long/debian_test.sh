@@ -18,8 +18,8 @@ port=$((20000 + $$ % 10000))
 export XDG_CACHE_HOME=$test_dir/cache
 cd "$test_dir" || exit 1
 
-# block TEXT: the first block of commands in the page that contains TEXT. The port is another one,
-# because several tests may run, and programs are not installed.
+# block TEXT: prints the page's first block of commands that contains TEXT, with another port,
+# because several tests may run at once, and without the installation of packages.
 block() {
 	awk -v text="$1" '
 		/^```sh$/ { inside = 1; block = ""; next }
@@ -29,7 +29,7 @@ block() {
 			-e "s|^\(debootstrap .*\)|\1 $mirror|" -e "s|^mvmbuild |$mvmbuild |"
 }
 
-# step DESCRIPTION TEXT
+# step DESCRIPTION TEXT: runs the block that contains TEXT.
 step() {
 	block "$2" >"$test_dir/block"
 	check "$1" test -s "$test_dir/block"

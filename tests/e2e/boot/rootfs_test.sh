@@ -72,7 +72,7 @@ saw() { expect "$1" "$console" "^fact: $2.?\$"; }
 
 make_tree
 fast_kernel | compile plain || finish
-expect "a kernel from elsewhere without modules in the directory is warned of" \
+expect "a kernel from elsewhere without modules in the directory causes a warning" \
 	"$test_dir/plain.log" 'has no /lib/modules/.*\[rootfs-modules\]'
 boot plain '^fact: '
 check "the VM ends with status 0" test "$status" = 0
@@ -132,17 +132,17 @@ os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".j
 acl=$?
 "$mvmbuild" "$test_dir/plain.yaml" --cache "$test_dir/cache" -o "$test_dir/plain" \
 	>"$test_dir/warned.log" 2>&1
-expect "a directory that only its owner may enter is warned of" "$test_dir/warned.log" \
+expect "a directory that only its owner may enter causes a warning" "$test_dir/warned.log" \
 	'has mode 0700, .*\[rootfs-owner\]'
 if [ "$acl" = 0 ]; then
-	expect "lost access control lists are warned of" "$test_dir/warned.log" \
+	expect "lost access control lists cause a warning" "$test_dir/warned.log" \
 		'of 1 files are not kept, such as that of .*/bin/tool \[lost-attributes\]'
 else
-	skip "lost access control lists are warned of" "no access control lists here"
+	skip "lost access control lists cause a warning" "no access control lists here"
 fi
 chmod 755 "$tree" "$test_dir"
 as_nobody "$(lend "$mvmbuild")" "$test_dir/plain.yaml" --no-cache -o "$test_dir/nobody" \
 	>"$test_dir/nobody.log" 2>&1
-expect "an unreadable file is named, with what helps" "$test_dir/nobody.log" \
+expect "an unreadable file is named, with a remedy" "$test_dir/nobody.log" \
 	'cannot read .*/srv/private: Permission denied; run mvmbuild as root .*\[unreadable-file\]'
 finish

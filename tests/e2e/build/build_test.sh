@@ -284,7 +284,7 @@ kept() {
 	check "$1 in the way of the output is an error" \
 		fails mvm --no-cache "$test_dir/vm.yaml" -o "$2"
 	check "$1 in the way gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "$1 in the way is named as what it is" "$log" \
+	expect "the message identifies $1 in the way" "$log" \
 		"error: .*(exists and is not|is a link to) a runner"
 	check "$1 in the way is left alone" test "$was" = "$(stat -c '%i %F %Y' "$2")"
 }

@@ -62,7 +62,7 @@ if [ "$(id -u)" = 0 ] && mkdir -p /lib/modules /boot 2>/dev/null &&
 		"^kernel: /boot/vmlinuz-$version\$"
 	chmod 600 "$test_dir/boot"/*
 	hello_at "$test_dir/boot" "$test_dir/modules" setpriv --reuid 65534 --clear-groups
-	expect "hello: a kernel that only root can read is named, with the cure" "$log" \
+	expect "hello: a kernel that only root can read is named, with a remedy" "$log" \
 		"sudo chmod a[+]r /boot/vmlinuz-$version\$"
 	cp "$kernel/boot/vmlinuz-$version" "$test_dir/modules/$version/vmlinuz"
 	hello_at "$test_dir/none" "$test_dir/modules"

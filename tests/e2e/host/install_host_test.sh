@@ -139,7 +139,7 @@ check "a dry run over another host succeeds" test $? = 0
 expect "it reports the VM that would be restarted" "$log" "changed would be updated and restarted"
 expect "it reports the VM that would be updated only" "$log" "quiet would be updated$"
 expect "it reports the VM that would stay as it is" "$log" "same would not change"
-expect "it reports the VM that is not declared any more" "$log" "gone is no longer declared"
+expect "it reports the VM that is no longer declared" "$log" "gone is no longer declared"
 check "a dry run changes nothing" cmp "$test_dir/before" <(everything)
 check "install-host installs the second host over the first one" install_host two
 everything >"$test_dir/wanted"
@@ -193,8 +193,8 @@ for file in "${large[@]}"; do
 	time=$(stat -c @%Y "$pooled")
 	printf 'rot' | dd of="$pooled" bs=1 seek=5000 conv=notrunc status=none &&
 		touch -d "$time" "$pooled"
-	check "install-host succeeds over a $file that has rotted" install_host two
-	expect "it reports that the rotten $file is copied again" "$log" \
+	check "install-host succeeds over a damaged $file" install_host two
+	expect "it reports that the damaged $file is copied again" "$log" \
 		"^install-host: the file $pooled differs from the one that was built; copying it again"
 	check "the new VM has the $file that was built" \
 		cmp "$test_dir/two/runners/new/$file" "$state/new/current/$file"

@@ -70,9 +70,9 @@ expect "the command reports both names" "$log" \
 m --remove web1
 describe web1
 check "a VM is created" m -c web1 -f "$test_dir/web1.yaml"
-expect "the command says how to start it, now and at each boot" \
+expect "the command prints how to start it, now and at each boot" \
 	"$log" 'systemctl enable --now microvm@web1$'
-check "what it says works" host systemctl enable --now microvm@web1
+check "the printed command works" host systemctl enable --now microvm@web1
 check "the VM runs" systemd_waits_for microvm@web1 ActiveState active
 check "the host boots again" host_reboot
 check "the VM has started with the host" systemd_waits_for microvm@web1 ActiveState active
@@ -88,7 +88,7 @@ m -c hand -f "$test_dir/hand.yaml"
 m -r hand
 expect "microvm -r as root runs the hypervisor as the unit's user and groups" \
 	"$log" '^the hypervisor runs as microvm:microvm in the groups microvm kvm'
-check "the new volume is the unit's user's" \
+check "the new volume belongs to the unit's user" \
 	test "$(host stat -c %U "$state/hand/data.img")" = microvm
 host chown root:root "$state/hand/data.img"
 describe hand "$volume"
@@ -98,10 +98,10 @@ check "the unit reports a volume that it cannot read" \
 	console_says 1 'the volume data.img cannot be read' microvm@hand
 expect "the report names the owner and the user" \
 	"$log" 'it belongs to root:root, mode .*, and the VM runs as microvm'
-expect "the report has the command that mends it" \
+expect "the report has a command that fixes it" \
 	"$log" "as root, run: chown microvm: $state/hand/data.img"
 check "that command works" host chown microvm: "$state/hand/data.img"
-check "the VM starts then" wait_until hypervisor_runs hand
+check "the VM then starts" wait_until hypervisor_runs hand
 host systemctl stop microvm@hand
 
 # ---- an update whose VM does not start ----
@@ -111,34 +111,34 @@ host systemctl start microvm@up
 check "a VM to be updated runs" wait_until hypervisor_runs up
 pid=$(property MainPID microvm@up) current=$(host readlink "$state/up/current")
 describe up "${volume/16/8}"
-check "an update fails whose runner could not start" fails m -Ru up
+check "an update to a runner that could not start fails" fails m -Ru up
 expect "the message has the reason" "$log" \
 	'error: up keeps its runner, because the new one cannot start: the volume data.img: .* a volume is never made smaller'
-check "the VM was not stopped for it" test "$(property MainPID microvm@up)" = "$pid"
+check "the failed update did not stop the VM" test "$(property MainPID microvm@up)" = "$pid"
 check "the VM would start from its runner again" \
 	test "$(host readlink "$state/up/current")" = "$current"
 describe up "$volume" 'mem: 300' 'kernelParams: [crash]'
-check "an update fails whose VM ends at once" fails m -Ru up
+check "an update to a VM that ends at once fails" fails m -Ru up
 expect "the message has the hypervisor's last line and the way back" "$log" \
 	'error: up does not run with its new runner: the guest has crashed; to go back: microvm -R --rollback up'
-check "that way back works" m -R --rollback up
+check "that rollback works" m -R --rollback up
 check "the VM runs again" hypervisor_runs up
 describe up "$volume" 'mem: 301' 'kernelParams: [crash]'
-check "an update with --rollback-on-failure fails, too" fails m -u --rollback-on-failure up
-expect "it reports that it went back" "$log" '^MicroVM up is rolled back and runs'
-check "the VM runs the runner before" \
+check "an update with --rollback-on-failure also fails" fails m -u --rollback-on-failure up
+expect "it reports the rollback" "$log" '^MicroVM up is rolled back and runs'
+check "the VM runs its previous runner" \
 	test "$(host readlink "$state/up/current")" = "$current" -a \
 	-n "$(hypervisor_runs up && echo 1)"
 describe up "$volume" 'mem: 302'
-check "an update whose VM runs succeeds" m -Ru up
+check "an update to a VM that runs succeeds" m -Ru up
 check "the updated VM runs" hypervisor_runs up
 describe up "${volume/16/8}"
 check "an update without -R succeeds for a runner that could not start" m -u up
-expect "it warns and has the reason" "$log" \
+expect "it warns, with the reason" "$log" \
 	'warning: the new runner of up cannot start: .*a volume is never made smaller'
 describe up "$volume" 'mem: 302'
 check "an update goes back to the runner that runs" m -u up
-expect "it says that no restart is needed" "$log" 'No reboot of MicroVM up required'
+expect "it reports that no restart is needed" "$log" 'No reboot of MicroVM up required'
 
 # ---- a check beforehand ----
 check "a check of a running VM succeeds" m --check up
@@ -148,7 +148,7 @@ host chown root:root "$state/up/data.img"
 check "a check by root fails for a volume that the unit's user cannot read" fails m --check up
 expect "that check has the reason" "$log" 'the volume data.img cannot be read'
 host chown microvm: "$state/up/data.img"
-check "microvm-check elsewhere refuses to judge a VM's runner" \
+check "microvm-check refuses to check a VM's runner in another directory" \
 	fails host sh -c "cd /root && $state/up/current/bin/microvm-check >$log 2>&1"
 expect "it names the VM's directory" "$log" "this runner is for the VM in $state/up, not in /root"
 check "microvm-check takes the VM's directory" \
@@ -172,7 +172,7 @@ check "systemd gives up after a number of starts" \
 	systemd_waits_for microvm@vm10 ActiveState failed
 m -l
 expect "the list has columns" "$log" '^NAME +STATE +SINCE +RESTARTS +BOOT +BUILD +SYSTEM +NOTE$'
-expect "it shows the VM that systemd gave up, the reason, and how to try again" "$log" \
+expect "it shows that systemd gave up on a VM, the reason, and how to try again" "$log" \
 	'^vm10 +gave up +[0-9]+s +[1-9] +yes +current +system@[0-9a-z]{8} +the guest has crashed; to try again: systemctl reset-failed microvm@vm10 && systemctl start microvm@vm10$'
 expect "it shows a VM that runs" \
 	"$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
@@ -183,21 +183,21 @@ expect "the journal shows a console line that begins with a carriage return" \
 	"$log" ': the guest has crashed$'
 expect_no "the journal hides no line of the console" "$log" 'blob data'
 m -l
-check "it has vm2 before vm10" \
+check "it lists vm2 before vm10" \
 	test "$(grep -o '^vm[0-9]*' "$log" | xargs)" = 'vm2 vm10'
 m -l --json
-check "the list as JSON has all of it" test "$(jq -r '.vms[] | select(.name == "vm10") |
+check "the JSON list has the same facts" test "$(jq -r '.vms[] | select(.name == "vm10") |
 	"\(.activity) \(.startsAtBoot) \(.restarts > 0) \(.since > 1000000000) \(.failure)"' "$log")" = \
 	'gave up true true true the guest has crashed'
 check "the VM is removed" m --remove vm10 --stop
-expect "the removal reports the settings that go with it" \
+expect "the removal reports the settings that it removes" \
 	"$log" 'Removed .*/etc/systemd/system/microvm@vm10.service.d'
 check "they are gone" host test ! -e /etc/systemd/system/microvm@vm10.service.d
 check "systemd has forgotten its failures" \
 	test -z "$(host systemctl list-units --all --plain --no-legend 'microvm*@vm10*')"
 host systemctl stop microvm@vm2
 
-# ---- a bridge that comes late, and one that does not come ----
+# ---- a bridge that appears late, and one that never does ----
 describe late 'interfaces: [{type: tap, id: mvm-late, mac: 02:00:00:00:00:01, bridge: br-late}]'
 m -c late -f "$test_dir/late.yaml"
 host systemctl start --no-block microvm@late
@@ -226,10 +226,10 @@ m -l
 expect "the list names the volumes of removed VMs" \
 	"$log" "^$state/kept has files that a removal kept: data.img$"
 m -l --json
-check "the list as JSON has them, too" \
+check "the JSON list also has them" \
 	test "$(jq -r '.kept[] | "\(.name) \(.files)"' "$log")" = 'kept ["data.img"]'
 m --state-dir /var/empty -l
-expect "an empty list says so" "$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
+expect "a list without VMs is a message" "$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
 
 # ---- such updates by install-host ----
 hosts() { # LINE...: one VM with these lines
@@ -249,9 +249,9 @@ host sh -c "cp $test_dir/host/share/systemd/*.service $test_dir/host/share/syste
 	mkdir /etc/systemd/system/multi-user.target.wants
 	ln -s /etc/systemd/system/microvms.target /etc/systemd/system/multi-user.target.wants/"
 check "install-host starts a VM" install_host
-expect "it reports that the units move out of the way of later installations" \
+expect "it reports that units move from their old place" \
 	"$log" 'the units move from /etc/systemd/system'
-check "systemd has the units from where a later installation puts them, too" \
+check "systemd uses the units in the place where later installations put them" \
 	has_property FragmentPath microvm@fleet /usr/local/lib/systemd/system/microvm@.service
 check "the fleet's VM runs" wait_until hypervisor_runs fleet
 pid=$(property MainPID microvm@fleet) current=$(host readlink "$state/fleet/current")
@@ -259,21 +259,21 @@ hosts "${volume/16/8}"
 check "install-host fails for a runner that could not start" fails install_host
 expect "it prints the reason" "$log" \
 	'fleet keeps its runner, because the new one cannot start: .*a volume is never made smaller'
-check "it does not stop the VM for it" test "$(property MainPID microvm@fleet)" = "$pid"
-check "it leaves the VM its runner" test "$(host readlink "$state/fleet/current")" = "$current"
+check "it does not stop the VM" test "$(property MainPID microvm@fleet)" = "$pid"
+check "it keeps the VM's runner" test "$(host readlink "$state/fleet/current")" = "$current"
 hosts "$volume" 'mem: 300' 'kernelParams: [crash]'
 check "install-host fails for a VM that ends at once" fails install_host
 expect "it prints the last line of the unit" \
 	"$log" 'fleet does not run with its new runner: microvm@fleet: the guest has crashed'
-expect "it prints the way back" "$log" 'to go back: microvm -R --rollback fleet'
-check "the way back works after install-host" m -R --rollback fleet
+expect "it prints the command for a rollback" "$log" 'to go back: microvm -R --rollback fleet'
+check "that rollback works after install-host" m -R --rollback fleet
 hosts "$volume" 'mem: 301' 'kernelParams: [crash]'
-check "install-host --rollback-on-failure fails, too" fails install_host --rollback-on-failure
-expect "it goes back by itself" "$log" 'fleet is rolled back and starts from the runner before'
-check "the VM runs the runner before" wait_until hypervisor_runs fleet
+check "install-host --rollback-on-failure also fails" fails install_host --rollback-on-failure
+expect "it rolls the VM back" "$log" 'fleet is rolled back and starts from the runner before'
+check "the VM runs its previous runner again" wait_until hypervisor_runs fleet
 hosts "$volume" 'mem: 302'
 check "install-host succeeds for a VM that runs" install_host
 check "that VM runs" hypervisor_runs fleet
-check "systemd knows no unit of these tests as failed" \
+check "no unit of these tests is left as failed" \
 	diff - <(host systemctl list-units --failed --plain --no-legend 'microvm*') </dev/null
 finish
