@@ -23,7 +23,7 @@ static int make(struct fixture *f)
 	return fd;
 }
 
-static void what_is_read_is_in_the_file(void **state)
+static void reads_match_the_file(void **state)
 {
 	struct fixture *f = *state;
 	FD_CLEANUP int fd = make(f);
@@ -85,7 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			what_is_read_is_in_the_file, fixture_setup, fixture_teardown),
+			reads_match_the_file, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			holes_are_not_read, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

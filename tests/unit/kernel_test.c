@@ -99,7 +99,7 @@ static void bzimage_version_is_bounded(void **state)
 	assert_null(inspect(f, make_file(f, "none", image, sizeof image)).version);
 }
 
-static void bzimage_ends_behind_what_it_unpacks(void **state)
+static void the_end_of_a_bzimage_includes_unpacking(void **state)
 {
 	struct fixture *f = *state;
 	unsigned char image[BZIMAGE_BYTES];
@@ -297,7 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			bzimage_version_is_bounded, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			bzimage_ends_behind_what_it_unpacks, fixture_setup, fixture_teardown),
+			the_end_of_a_bzimage_includes_unpacking, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_vmlinux_is_read, fixture_setup, fixture_teardown),

@@ -28,7 +28,7 @@ static const char *const texts[] = {"", " ", "a", "a b", "-a", ".a", "_a", "a.b-
 	"1024", "3G", "4T", "4TB", "0M", "M", "1M ", NULL};
 
 /* A shape's pattern in the schema and its check agree. */
-static void a_pattern_matches_what_fits(void **state)
+static void a_pattern_matches_fitting_texts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < countof(shapes); i++) {
@@ -50,6 +50,6 @@ static void a_pattern_matches_what_fits(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_pattern_matches_what_fits)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_pattern_matches_fitting_texts)};
 	return cmocka_run_group_tests_name("shapes", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ check "mvmbuild init a second time leaves what is there" \
 	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'was left alone')" = 2
 check "the description of init vm is valid" "$mvmbuild" check --syntax "$test_dir/web1/vm.yaml"
 "$mvmbuild" check "$test_dir/web1/vm.yaml" >"$test_dir/log" 2>&1
-check "check refuses the description of init vm as long as it names no system" test $? = 4
+check "check refuses the description of init vm until it names a system" test $? = 4
 expect "check calls its toplevel a placeholder" "$test_dir/log" 'is a placeholder'
 check "the description has the directory's name" grep -qx 'hostName: web1' "$test_dir/web1/vm.yaml"
 sed 's/^# \( *- \|[a-zA-Z]*:\)/\1/' "$test_dir/web1/vm.yaml" >"$test_dir/web1/all.yaml"
@@ -69,7 +69,7 @@ if [ "$(id -u)" = 0 ] && mkdir -p /lib/modules /boot 2>/dev/null &&
 	expect "hello: a kernel beside its modules is found" "$log" \
 		"^kernel: /lib/modules/$version/vmlinuz\$"
 	hello_at "$test_dir/none" "$test_dir/none"
-	expect "hello: without a kernel the description says what to do" "$log" \
+	expect "hello: without a kernel, the description has instructions" "$log" \
 		'^# This machine has no kernel'
 else
 	skip "hello: the kernel is the one that the machine has" "needs root"

@@ -81,9 +81,9 @@ while [ -e "$blocks/$((++number))" ]; do
 	case $title in
 	'Create and start it') expect "the handbook's VM is listed as current" "$log" \
 		'^web1.*current' ;;
-	'Change it') expect "the list says that there is something to build" "$log" \
+	'Change it') expect "the list shows that the runner is outdated" "$log" \
 		'^web1.*outdated' ;;
-	'Stop it, and remove it') expect_no "it is listed no more" "$log" ^web1 ;;
+	'Stop it, and remove it') expect_no "it is no longer listed" "$log" ^web1 ;;
 	esac
 done
 check "the handbook has nine blocks" test "$number" = 10
