@@ -229,7 +229,8 @@ m -l --json
 check "the JSON list also has them" \
 	test "$(jq -r '.kept[] | "\(.name) \(.files)"' "$log")" = 'kept ["data.img"]'
 m --state-dir /var/empty -l
-expect "an empty list is a message" "$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
+expect "an empty list is a message" \
+	"$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
 
 # ---- such updates by install-host ----
 hosts() { # LINE...: one VM with these lines
