@@ -14,9 +14,9 @@
 
 enum place {
 	IN_TEXT,
-	AFTER_ESCAPE,
-	IN_SEQUENCE, /* ESC [ ..., to a byte from @ to ~ (ECMA-48, 5.4) */
-	IN_STRING,   /* ESC ] ..., to BEL or ESC \ */
+	AFTER_ESCAPE, /* also after the intermediate bytes of "ESC ( B" */
+	IN_SEQUENCE,  /* ESC [ ..., to a byte from @ to ~ (ECMA-48, 5.4) */
+	IN_STRING,    /* ESC ] ..., to BEL or ESC \ */
 	AFTER_STRING_ESCAPE,
 };
 
@@ -32,6 +32,8 @@ static enum place next_place(enum place place, unsigned char c)
 {
 	switch (place) {
 	case AFTER_ESCAPE:
+		if (c >= ' ' && c <= '/')
+			return AFTER_ESCAPE;
 		return c == '[' ? IN_SEQUENCE : c == ']' ? IN_STRING : IN_TEXT;
 	case IN_SEQUENCE:
 		return c >= '@' && c <= '~' ? IN_TEXT : IN_SEQUENCE;

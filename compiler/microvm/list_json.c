@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/json_line.h"
 #include "compiler/microvm/list.h"
 #include "compiler/plan/report.h"
 
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+	json_object_object_add(object, key, text ? json_line_text(text) : NULL);
 }
 
 static struct json_object *json_product(const struct product *product)
@@ -38,7 +39,7 @@ static struct json_object *json_left(const struct left *left)
 	add_text(object, "name", left->name);
 	add_text(object, "directory", left->directory);
 	for (size_t i = 0; i < left->files.n; i++)
-		json_object_array_add(files, json_object_new_string(left->files.v[i]));
+		json_object_array_add(files, json_line_text(left->files.v[i]));
 	json_object_object_add(object, "files", files);
 	return object;
 }
@@ -84,7 +85,7 @@ void list_print_json(const struct host *host, const struct row *rows, size_t cou
 	for (size_t i = 0; i < nleft; i++)
 		json_object_array_add(kept, json_left(&left[i]));
 	for (size_t i = 0; i < dangling->n; i++)
-		json_object_array_add(roots, json_object_new_string(dangling->v[i]));
+		json_object_array_add(roots, json_line_text(dangling->v[i]));
 	json_object_object_add(report, "vms", vms);
 	json_object_object_add(report, "kept", kept);
 	json_object_object_add(report, "danglingRoots", roots);

@@ -155,6 +155,13 @@ static bool nobody_uses(const struct removal *removal)
 	return true;
 }
 
+/* systemd may know units of this name that run a VM of another state directory. */
+static bool has_units(const struct removal *removal)
+{
+	const struct unit unit = unit_find(removal->host, removal->machine.name);
+	return !*unit.directory || unit_is_of(&unit, removal->machine.directory);
+}
+
 /*
  * Looks at the directory first, so that a VM is not stopped for a removal that fails, and again
  * when the VM has stopped.
@@ -163,13 +170,14 @@ static bool be_ready(struct removal *removal)
 {
 	if (!look(removal))
 		return false;
-	if (!unit_be_stopped(removal->host, &removal->machine, removal->request->stop))
+	if (has_units(removal) &&
+		!unit_be_stopped(removal->host, &removal->machine, removal->request->stop))
 		return false;
 	if (!look(removal))
 		return false;
 	if (!nobody_uses(removal))
 		return false;
-	return unit_disable(removal->host, removal->machine.name);
+	return !has_units(removal) || unit_disable(removal->host, removal->machine.name);
 }
 
 /* ---- the removal ---- */
@@ -274,7 +282,8 @@ static bool remove_it(const struct removal *removal)
 	if (!begin(removal) || !remove_contents(removal))
 		return false;
 	roots_forget(removal->host, removal->machine.name);
-	units_forget(removal->host, removal->machine.name);
+	if (has_units(removal))
+		units_forget(removal->host, removal->machine.name);
 	disks_prune(removal->host);
 	return end(removal);
 }

@@ -55,15 +55,19 @@ static bool restart(const struct host *host, struct machine *machine, bool rollb
 }
 
 /* Prints the same text as microvm.nix does. */
-static bool advise_or_restart(
-	const struct host *host, struct machine *machine, const struct request *request)
+static bool advise_or_restart(const struct host *host, struct machine *machine,
+	const struct request *request, bool changed)
 {
+	/* Going back helps only if the VM ran from the old runner before. */
+	const bool from_old =
+		machine->booted && machine->old && strcmp(machine->booted, machine->old) == 0;
 	if (machine->booted && strcmp(machine->booted, machine->current) == 0) {
 		printf("No reboot of MicroVM %s required.\n", machine->name);
 		return true;
 	}
 	if (request->restart || request->rollback_on_failure)
-		return restart(host, machine, request->rollback_on_failure);
+		return restart(
+			host, machine, request->rollback_on_failure && (changed || from_old));
 	if (machine->booted)
 		printf("Reboot MicroVM %s for the new profile: %s\n", machine->name,
 			host_coloured(host, COLOUR_COMMAND,
@@ -88,6 +92,10 @@ static bool make_current(const struct host *host, struct machine *machine, const
 static bool is_startable(const struct host *host, const struct machine *machine,
 	const struct product *product, const struct request *request)
 {
+	const bool changed = strcmp(machine->current, product->target) != 0,
+		   boots = machine->booted && strcmp(machine->booted, product->target) != 0;
+	if (!changed && !boots)
+		return true;
 	const bool restarts = request->restart || request->rollback_on_failure;
 	const char *why =
 		restarts || machine->booted ? start_obstacle(host, machine, product->target) : NULL;
@@ -95,8 +103,8 @@ static bool is_startable(const struct host *host, const struct machine *machine,
 		return true;
 	if (restarts)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
-			"%s keeps its runner, because the new one cannot start: %s", machine->name,
-			why);
+			"%s %s, because the new one cannot start: %s", machine->name,
+			changed ? "keeps its runner" : "keeps running with its old runner", why);
 	diag_warning(host->diag, NULL, "cannot-start", "the new runner of %s cannot start: %s",
 		machine->name, why);
 	return true;
@@ -111,7 +119,7 @@ static bool update(const struct host *host, struct machine *machine, const struc
 		!source_build(host, &source, machine->name, machine->directory, &product))
 		return false;
 	*changed = strcmp(machine->current, product.target) != 0;
-	if (*changed && !is_startable(host, machine, &product, request)) {
+	if (!is_startable(host, machine, &product, request)) {
 		flake_forget_result(host, machine->directory);
 		return false;
 	}
@@ -139,7 +147,7 @@ static bool update_one(const struct host *host, const char *name, const struct r
 		return false;
 	printf("MicroVM %s is %s.\n", name,
 		host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
-	return advise_or_restart(host, &machine, request);
+	return advise_or_restart(host, &machine, request, changed);
 }
 
 bool verb_update(struct host *host, const struct request *request)
@@ -164,9 +172,14 @@ bool verb_rollback(struct host *host, const struct request *request)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old",
 			"the old runner of %s does not exist any more: %s", machine.name,
 			machine.old);
+	const char *why = request->restart ? start_obstacle(host, &machine, machine.old) : NULL;
+	if (why)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
+			"%s keeps its runner, because the old one cannot start: %s", machine.name,
+			why);
 	if (!swap(host, &machine))
 		return false;
 	printf("MicroVM %s is %s.\n", machine.name,
 		host_coloured(host, COLOUR_GOOD, "rolled back"));
-	return advise_or_restart(host, &machine, request);
+	return advise_or_restart(host, &machine, request, true);
 }

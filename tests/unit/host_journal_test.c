@@ -42,6 +42,7 @@ static void carriage_returns_begin_lines(void **state)
 static void control_characters_are_dropped(void **state)
 {
 	expect(*state, "[\\033[0;32m  OK  \\033[0m] up\\n", "[  OK  ] up\n");
+	expect(*state, "\\033(B\\033[mhello\\n", "hello\n");
 	expect(*state, "\\033]0;title\\007a\\033]0;b\\033\\\\c\\0337\\007\\001d\\n", "acd\n");
 	expect(*state, "\\033[31\\nnext\\n", "\nnext\n");
 }

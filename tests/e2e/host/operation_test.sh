@@ -136,9 +136,24 @@ describe up "${volume/16/8}"
 check "an update without -R succeeds for a runner that could not start" m -u up
 expect "it warns, with the reason" "$log" \
 	'warning: the new runner of up cannot start: .*a volume is never made smaller'
+check "a restart to that runner fails" fails m -Ru up
+expect "the message says that the VM keeps running" "$log" \
+	'error: up keeps running with its old runner, because the new one cannot start: .*smaller'
+check "the VM runs on" hypervisor_runs up
 describe up "$volume" 'mem: 302'
 check "an update goes back to the runner that runs" m -u up
 expect "it reports that no restart is needed" "$log" 'No reboot of MicroVM up required'
+
+# ---- another VM of the same name ----
+other=$test_dir/other
+check "a VM of the same name is created in another directory" \
+	m --state-dir "$other" -c up -f "$test_dir/up.yaml"
+host mkdir -p /etc/systemd/system/microvm@up.service.d
+host sh -c 'printf "[Service]\nMemoryMax=1G\n" >/etc/systemd/system/microvm@up.service.d/mine.conf'
+check "that VM is removed" m --state-dir "$other" --remove up
+check "the settings of the unit, which runs the other VM, stay" \
+	host test -e /etc/systemd/system/microvm@up.service.d/mine.conf
+host rm -r /etc/systemd/system/microvm@up.service.d
 
 # ---- a check beforehand ----
 check "a check of a running VM succeeds" m --check up
