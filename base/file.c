@@ -249,6 +249,21 @@ const char *path_parent(struct arena *arena, const char *path)
 	return length ? arena_strndup(arena, path, length) : ".";
 }
 
+bool file_spare(struct diag *diag, const char *option, const char *path,
+	bool (*is_ours)(const char *first_line))
+{
+	enum { LINE_BYTES = 8192 };
+	char line[LINE_BYTES];
+	if (!path_is_regular_file(path) || file_start(path, line, sizeof line) <= 0)
+		return true;
+	line[strcspn(line, "\n")] = '\0';
+	return is_ours(line) ||
+		diag_error(diag, STATUS_FAILED, NULL, "output-exists",
+			"%s: %s exists, and mvmbuild did not write it; remove it, or name another "
+			"file",
+			option, path);
+}
+
 const char *path_absolute(struct arena *arena, const char *path)
 {
 	size_t length = strlen(path);
@@ -258,7 +273,9 @@ const char *path_absolute(struct arena *arena, const char *path)
 	if (path[0] == '/')
 		return path;
 	char *here = getcwd(NULL, 0);
-	const char *absolute = path_join(arena, here ? here : "/", path);
+	if (!here)
+		ending_fatal("cannot find out the current directory: %s", strerror(errno));
+	const char *absolute = path_join(arena, here, path);
 	free(here);
 	return absolute;
 }

@@ -55,6 +55,12 @@ bool path_is_regular_file(const char *path);
 bool path_is_directory(const char *path);
 /* Whether `path` is a directory, not a link to one, that is readable and empty. */
 bool directory_is_empty(const char *path);
+/*
+ * Refuses to overwrite a file that the program did not write: one that is not empty and for whose
+ * first line `is_ours` is false. `option` names the file in the message.
+ */
+bool file_spare(struct diag *diag, const char *option, const char *path,
+	bool (*is_ours)(const char *first_line));
 const char *path_join(struct arena *arena, const char *directory, const char *name);
 /* Returns the part after the last slash. */
 const char *path_base(const char *path);

@@ -128,6 +128,11 @@ static bool measure(struct session *session, struct packed *packed, struct sizes
 	return true;
 }
 
+static bool is_page(const char *first_line)
+{
+	return strncmp(first_line, "<?xml", strlen("<?xml")) == 0;
+}
+
 bool inspect_size_page(struct session *session, const char *path)
 {
 	BUF_CLEANUP struct buf page = {0};
@@ -139,7 +144,8 @@ bool inspect_size_page(struct session *session, const char *path)
 	if (strcmp(path, "-") == 0)
 		/* Errors are reported when the program closes stdout. */
 		return fwrite(page.p, 1, page.n, stdout) == page.n;
-	return file_rewrite(session->arena, session->diag, path, buf_text(&page), page.n, 0644);
+	return file_spare(session->diag, "--html", path, is_page) &&
+		file_rewrite(session->arena, session->diag, path, buf_text(&page), page.n, 0644);
 }
 
 bool inspect_size(struct session *session, bool json)

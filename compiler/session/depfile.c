@@ -160,6 +160,14 @@ static bool is_written(struct arena *arena, const char *path, const struct buf *
 		memcmp(old.p, buf_text(rule), rule->n) == 0;
 }
 
+/* The end of the first line that depfile_write writes. A file of another kind hardly has it. */
+static bool is_rule(const char *first_line)
+{
+	static const char end[] = ": \\";
+	const size_t length = strlen(first_line), last = strlen(end);
+	return length >= last && strcmp(first_line + length - last, end) == 0;
+}
+
 /* A rule that has not changed is not replaced, which would change its directory. */
 bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
 	const struct inputs *inputs)
@@ -172,7 +180,9 @@ bool depfile_write(struct arena *arena, struct diag *diag, const char *path, con
 	buf_puts(&rule, "\n");
 	put_removable(&rule, &inputs->files);
 	put_removable(&rule, &inputs->directories);
-	return is_written(arena, path, &rule) ||
+	if (is_written(arena, path, &rule))
+		return true;
+	return file_spare(diag, "--depfile", path, is_rule) &&
 		file_rewrite(arena, diag, path, buf_text(&rule), rule.n, 0644);
 }
 

@@ -51,13 +51,14 @@ need_file() { # WHAT PATH
 
 # Explains why a file or directory that exists cannot be used, and what mends it.
 refusal() { # PATH
-	local mode links owner group more path user
+	local mode links owner group more path user mend
 	# shellcheck disable=SC2034 # unused fields; ls, because macOS has another stat
 	read -r mode links owner group more < <(ls -ldL -- "$1") || return 0
 	case $1 in /*) path=$1 ;; *) path=$PWD/$1 ;; esac
-	user=$(id -un)
+	user=$(id -un) mend="chown $user:"
+	if [ "$owner" = "$user" ]; then mend='chmod u+rwX'; fi
 	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $user;" \
-		"as root, run: chown $user: $(printf %q "$path")"
+		"as root, run: $mend $(printf %q "$path")"
 }
 
 # Counts free pages of the host's pool that are not reserved, including those that the kernel may
