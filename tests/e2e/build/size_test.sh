@@ -22,6 +22,7 @@ E2
 cd "$test_dir" || exit
 cache=(--cache "$test_dir/cache")
 quiet() { "$MVMBUILD" -q "$@" </dev/null; }
+fails() { ! "$@"; }
 # to FILE COMMAND...: writes the command's output to a file.
 to() { "${@:2}" >"$1"; }
 # of FILTER FILE: applies jq's filter, with raw output.
@@ -161,7 +162,10 @@ if command -v xmllint >/dev/null; then
 else
 	skip "the page is well-formed XML" "needs xmllint"
 fi
-echo old >page.html
+echo '<?xml version="1.0" encoding="UTF-8"?>' >page.html
 check "mvmbuild size --html replaces an older page" quiet size --html page.html runner
 check "the replaced page is complete" test "$(tail -n 1 page.html)" = '</html>'
+echo notes >notes
+check "mvmbuild size --html leaves a file that is not a page" fails quiet size --html notes runner
+check "that file is unchanged" test "$(cat notes)" = notes
 finish

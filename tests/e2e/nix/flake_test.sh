@@ -17,8 +17,12 @@ export NO_COLOR=1
 state=$test_dir/vms flake=$test_dir/flake log=$test_dir/log
 mkdir -p "$flake/bin" "$test_dir/bin" "$NIX_STATE_DIR/gcroots"
 cp -L "$(command -v busybox)" "$flake/bin/busybox"
-# systemctl records its arguments.
-printf '#!/bin/sh\necho "$*" >>%s/asked\n' "$test_dir" >"$test_dir/bin/systemctl"
+# systemctl records its arguments, and reports each unit as running, with process 1.
+cat >"$test_dir/bin/systemctl" <<E2
+#!/bin/sh
+echo "\$*" >>$test_dir/asked
+if [ "\$1" = show ]; then printf '%s\n' LoadState=loaded ActiveState=active MainPID=1; fi
+E2
 chmod +x "$test_dir/bin/systemctl"
 PATH=$test_dir/bin:$PATH
 

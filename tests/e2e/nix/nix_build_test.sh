@@ -150,7 +150,7 @@ want "a default of a share is left out" \
 want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
 	'.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
 want "overrides are applied" '.vcpu == 7'
-check "mvmbuild check accepts the export" "$MVMBUILD" check "$test_dir/export"
+check "mvmbuild check accepts the export" "$MVMBUILD" check --syntax "$test_dir/export"
 nix-instantiate --eval --strict --json \
 	-E "import $top/tests/e2e/lib/nix/export-mock.nix { initrd = \"guest\"; }" \
 	>"$test_dir/export" 2>"$log"
