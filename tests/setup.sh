@@ -54,6 +54,7 @@ check xz-utils           xz
 check zstd               zstd
 check lz4                lz4
 check iproute2           ip
+check nftables           nft
 check systemd            systemctl
 check systemd-container  machinectl
 check socat              socat

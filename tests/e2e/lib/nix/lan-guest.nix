@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-# A guest with one interface, on a network without DHCP. Its address is the kernel parameter
-# lan.address; it fetches the file that the host has at lan.host, or serves one itself (lan.serve)
-# until its peer has fetched it, or fetches from its peer (lan.peer).
+# A guest with one interface. Its address is the kernel parameter lan.address, or comes by DHCP
+# (lan.address=dhcp); its router is lan.gateway, or the one that DHCP names. It reads from a server
+# on port 1024 of lan.beyond, which need not be in its network. It fetches the file that the host
+# has at lan.host, or serves one itself (lan.serve) until its peer has fetched it, or fetches from
+# its peer (lan.peer).
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let
@@ -25,11 +27,28 @@ in
       say "fetched $(md5sum </file | cut -d ' ' -f 1)"
     }
     ip link set eth0 up
-    ip address add "$address/24" dev eth0
+    if [ "$address" = dhcp ]; then
+      # udhcpc runs it with the event as its argument and the lease in its environment.
+      cat >/lease <<'END'
+    #!${busybox}/bin/sh
+    [ "$1" = bound ] || exit 0
+    ip address add "$ip/$mask" dev "$interface"
+    ip route add default via "$router"
+    echo "lan: lease $ip/$mask router $router dns $dns"
+    END
+      chmod +x /lease
+      udhcpc -i eth0 -s /lease -q -n -t 20 -T 1
+    else
+      ip address add "$address/24" dev eth0
+      [ -z "$gateway" ] || ip route add default via "$gateway"
+    fi
     say "mac $(cat /sys/class/net/eth0/address)"
     if [ -n "$host" ]; then
       ping -c 3 -W 5 "$host" >/dev/null && say "ping ok"
       fetch "$host"
+    fi
+    if [ -n "$beyond" ]; then
+      say "answer $(busybox nc -w 20 "$beyond" 1024 </dev/null)"
     fi
     if [ -n "$serve" ]; then
       mkdir /www
