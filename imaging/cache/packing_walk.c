@@ -15,6 +15,12 @@ static struct object_record record_of(const struct store_node *node, uint8_t typ
 		.parent = node->parent};
 }
 
+/* The path itself has its name in the store: a root file system's directory has another one. */
+static const char *name_of(const struct packing *p, const struct store_node *node)
+{
+	return node->number ? node->name : p->identity.name;
+}
+
 static bool add_symlink(
 	void *context, struct store_walk *walk, const struct store_node *node, const char *target)
 {
@@ -22,7 +28,7 @@ static bool add_symlink(
 	(void)walk;
 	packing_attributes(p, node);
 	packing_record_begin(
-		p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, node->name);
+		p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, name_of(p, node));
 	buf_add(&p->records, target, (size_t)node->size);
 	packing_record_end(p);
 	return true;
@@ -61,7 +67,7 @@ static bool end_directory(
 	struct packing *p = context;
 	(void)walk;
 	packing_attributes(p, node);
-	packing_record_begin(p, record_of(node, OBJECT_DIRECTORY, entries), NULL, node->name);
+	packing_record_begin(p, record_of(node, OBJECT_DIRECTORY, entries), NULL, name_of(p, node));
 	packing_record_end(p);
 	return true;
 }
@@ -71,7 +77,7 @@ static bool add_file(void *context, struct store_walk *walk, const struct store_
 	struct packing *p = context;
 	packing_attributes(p, node);
 	return p->add_file(
-		p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, node->name);
+		p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, name_of(p, node));
 }
 
 bool packing_unchanged(const struct packing *p, struct diag *diag)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "imaging/cache/verify.h"
 #include "tests/unit/store_fixture.h"
 
 #define NAME "0123456789abcdfghijklmnpqrsvwxyz-tree"
@@ -148,6 +149,24 @@ static void a_change_while_it_is_packed_is_found(void **state)
 	disk_fails(f, &request, "file-changed", "tree");
 }
 
+/* A small object is in a bundle, which knows it by its name. */
+static void a_small_tree_is_found_in_the_cache(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir tiny; echo tiny > tiny/file", NULL, NULL);
+	const struct closure closure = rootfs_closure(f, "tiny");
+	const struct store_disk_request cold = request_of(f, &closure, "cold");
+	assert_int_equal(link_disk(f, &cold), 1);
+	const struct store_disk_request warm = request_of(f, &closure, "warm");
+	assert_int_equal(link_disk(f, &warm), 0);
+	shell(f, "cmp cold warm", NULL, NULL);
+	const struct cache_verify_request request = {.path = warm.cache_dir, .jobs = 1};
+	struct cache_verify_result result;
+	assert_ok(f, cache_verify(f->arena, f->diag, &request, &result));
+	assert_int_equal(result.objects, 1);
+	assert_int_equal(result.damaged.n, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -156,6 +175,7 @@ int main(void)
 		TEST(erofs_keeps_every_attribute),
 		TEST(every_attribute_is_in_the_hash),
 		TEST(a_change_while_it_is_packed_is_found),
+		TEST(a_small_tree_is_found_in_the_cache),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
