@@ -82,6 +82,10 @@ static bool add_value(struct buf *out, int fd, const char *name)
 	const ssize_t bytes = fgetxattr(fd, name, NULL, 0);
 	if (bytes < 0)
 		return false;
+	if (bytes > ATTRIBUTE_VALUE_MAX) {
+		errno = E2BIG;
+		return false;
+	}
 	char *value = require_memory(malloc((size_t)bytes + 1));
 	const bool ok = fgetxattr(fd, name, value, (size_t)bytes) == bytes;
 	if (ok) {
@@ -97,12 +101,17 @@ static bool add_value(struct buf *out, int fd, const char *name)
 bool attributes_add_extended(struct buf *out, int fd, bool *acl)
 {
 	struct names names = {0};
+	const size_t before = out->n;
 	const ssize_t bytes = names_list(fd, &names);
 	bool ok = bytes >= 0;
 	if (bytes > 0)
 		names_pick(&names, (size_t)bytes, acl);
 	for (size_t i = 0; ok && i < names.n; i++)
 		ok = add_value(out, fd, names.v[i]);
+	if (ok && out->n - before > ATTRIBUTES_EXTENDED_MAX) {
+		errno = E2BIG;
+		ok = false;
+	}
 	free(names.v);
 	free(names.text);
 	return ok;
@@ -132,7 +141,7 @@ bool attributes_next(struct attributes *attributes, struct extended_attribute *o
 	if (left < 2 * sizeof(uint32_t))
 		return false;
 	const uint64_t name = word_at(at), value = word_at(at + 4), all = 8 + name + value;
-	if (name > NAME_BYTES_MAX || value > UINT16_MAX || all > left)
+	if (name > NAME_BYTES_MAX || value > ATTRIBUTE_VALUE_MAX || all > left)
 		return false;
 	*out = (struct extended_attribute){
 		(const char *)at + 8, at + 8 + name, (uint32_t)name, (uint32_t)value};

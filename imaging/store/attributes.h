@@ -16,6 +16,15 @@
 
 struct stat;
 
+/*
+ * erofs counts the words of a file's attributes, and the bytes of a value, in 16 bits. An attribute
+ * is smaller there than in the string.
+ */
+enum {
+	ATTRIBUTE_VALUE_MAX = UINT16_MAX,
+	ATTRIBUTES_EXTENDED_MAX = (UINT16_MAX - 1) * 4,
+};
+
 struct attributes {
 	uint32_t mode; /* with the file type */
 	uint32_t uid, gid;
@@ -36,7 +45,7 @@ void attributes_add(struct buf *out, const struct stat *st);
  * Appends the extended attributes of an open file or directory, sorted by name: user.* and
  * security.capability. Others belong to the machine that holds the tree (SELinux's labels), or
  * cannot be stored in every image; *acl is set if one of them is an access control list. False with
- * errno set.
+ * errno set: E2BIG for more than an image can hold.
  */
 bool attributes_add_extended(struct buf *out, int fd, bool *acl);
 

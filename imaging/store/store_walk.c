@@ -210,6 +210,16 @@ static bool walk_directory(struct store_walk *walk, const struct store_node *nod
 
 /* ---- nodes ---- */
 
+static bool attributes_failed(const struct store_walk *walk)
+{
+	if (errno != E2BIG)
+		return store_walk_failed(walk);
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file",
+		"the extended attributes of %s are larger than an image can hold: at most %d bytes "
+		"each, and %d bytes in all; remove some with setfattr -x",
+		buf_text(&walk->path), ATTRIBUTE_VALUE_MAX, ATTRIBUTES_EXTENDED_MAX);
+}
+
 /* Reads the attributes of a node of a whole walk; `fd` is -1 for one that is not opened. */
 static bool read_attributes(struct store_walk *walk, struct store_node *node, const struct stat *st,
 	int fd, struct buf *attributes)
@@ -218,7 +228,7 @@ static bool read_attributes(struct store_walk *walk, struct store_node *node, co
 	node->mode = st->st_mode & 07777;
 	attributes_add(attributes, st);
 	if (fd >= 0 && !attributes_add_extended(attributes, fd, &acl))
-		return store_walk_failed(walk);
+		return attributes_failed(walk);
 	if (acl && walk->acls++ == 0)
 		buf_puts(&walk->first_acl, buf_text(&walk->path));
 	nar_attributes(&walk->nar, attributes->p, attributes->n);

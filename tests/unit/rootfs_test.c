@@ -149,6 +149,36 @@ static void a_change_while_it_is_packed_is_found(void **state)
 	disk_fails(f, &request, "file-changed", "tree");
 }
 
+/*
+ * Most disk file systems have less room for attributes than an image; tmpfs has more since
+ * Linux 6.6.
+ */
+static void attributes_that_no_image_holds_are_refused(void **state)
+{
+	static const char *const attributes[] = {"(65536,)", "(60000,) * 5"};
+	struct fixture *f = *state;
+	char tree_of_tmpfs[] = "/dev/shm/mvm-test.XXXXXX", hash[NAR_HASH_DIGITS + 1];
+	uint64_t size;
+	if (!have_program(f, "python3") || !mkdtemp(tree_of_tmpfs))
+		skip();
+	for (size_t i = 0; i < countof(attributes); i++) {
+		const char *script = arena_printf(f->arena,
+			"echo x > $1/file; python3 -c 'import os, sys\n"
+			"for i, n in enumerate(%s):\n"
+			" os.setxattr(sys.argv[1] + \"/file\", \"user.%%d\" %% i, b\"x\" * n)' $1",
+			attributes[i]);
+		if (shell_try(f, script, tree_of_tmpfs, NULL).exit_status != 0) {
+			tree_remove(tree_of_tmpfs);
+			print_message("skipped: tmpfs has no such attributes here\n");
+			skip();
+		}
+		assert_false(tree_hash(f->diag, tree_of_tmpfs, hash, &size));
+		assert_non_null(strstr(messages(f), "/file are larger than an image can hold"));
+		shell(f, "rm $1/file", tree_of_tmpfs, NULL);
+	}
+	shell(f, "rm -r \"$1\"", tree_of_tmpfs, NULL);
+}
+
 /* A small object is in a bundle, which knows it by its name. */
 static void a_small_tree_is_found_in_the_cache(void **state)
 {
@@ -176,6 +206,7 @@ int main(void)
 		TEST(every_attribute_is_in_the_hash),
 		TEST(a_change_while_it_is_packed_is_found),
 		TEST(a_small_tree_is_found_in_the_cache),
+		TEST(attributes_that_no_image_holds_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
