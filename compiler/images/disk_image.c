@@ -56,12 +56,27 @@ static bool add_tree(struct diag *diag, const struct store_disk_request *request
 	return true;
 }
 
-static bool make_disk(struct diag *diag, const struct plan *plan,
+mode_t disk_image_mode(const struct plan *plan)
+{
+	return plan->vm->rootfs ? 0400 : 0444;
+}
+
+static bool move_disk(
+	struct diag *diag, const struct plan *plan, const char *made, const char *output)
+{
+	return strcmp(made, output) == 0 ||
+		(chmod(made, disk_image_mode(plan)) == 0 && rename(made, output) == 0) ||
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot rename %s to %s: %s", made, output, strerror(errno));
+}
+
+/* Only the builder may enter the scratch directory, where a secret disk gets its mode. */
+static bool make_disk(struct arena *arena, struct diag *diag, const struct plan *plan,
 	const struct image_settings *settings, const char *scratch, const char *output,
 	int64_t *stored, struct store_disk_result *result)
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
-	request.output = output;
+	request.output = plan->vm->rootfs ? path_join(arena, scratch, "store-disk") : output;
 	request.sharing = settings->sharing;
 	request.scratch_dir = scratch;
 	request.jobs = settings->jobs;
@@ -72,7 +87,8 @@ static bool make_disk(struct diag *diag, const struct plan *plan,
 	const struct store_way *way =
 		store_way_find(plan->vm->store_disk.type, plan->vm->store_disk.engine);
 	return way->make(diag, &request, result) &&
-		(!plan->vm->store_disk.verity || add_tree(diag, &request, result));
+		(!plan->vm->store_disk.verity || add_tree(diag, &request, result)) &&
+		move_disk(diag, plan, request.output, output);
 }
 
 int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir,
@@ -103,7 +119,7 @@ bool disk_image_make_shared(struct arena *arena, struct diag *diag, const struct
 {
 	int64_t *stored = disk_image_nothing_known(arena, plan);
 	BUF_CLEANUP struct buf sizes = {0};
-	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
+	if (!make_disk(arena, diag, plan, settings, scratch, output, stored, result))
 		return false;
 	const struct verity *verity = &result->verity;
 	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks,
@@ -144,9 +160,10 @@ static bool read_sizes(struct arena *arena, struct diag *diag, const struct plan
 	return true;
 }
 
-static bool take_disk(struct diag *diag, const char *disk, const char *output)
+static bool take_disk(
+	struct diag *diag, const struct plan *plan, const char *disk, const char *output)
 {
-	return link(disk, output) == 0 || file_copy(diag, disk, output, 0444);
+	return link(disk, output) == 0 || file_copy(diag, disk, output, disk_image_mode(plan));
 }
 
 const char *disk_image_key(struct arena *arena, const struct plan *plan)
@@ -174,8 +191,9 @@ bool disk_image_make(struct arena *arena, struct diag *diag, const struct plan *
 {
 	const char *made = settings->store_disk;
 	struct stat st;
-	if (made ? !read_sizes(arena, diag, plan, made, results) || !take_disk(diag, made, output)
-		 : !make_disk(diag, plan, settings, scratch, output, results->stored,
+	if (made ? !read_sizes(arena, diag, plan, made, results) ||
+				!take_disk(diag, plan, made, output)
+		 : !make_disk(arena, diag, plan, settings, scratch, output, results->stored,
 			   &results->store_disk))
 		return false;
 	if (stat(output, &st) != 0)

@@ -3,6 +3,8 @@
 #ifndef MVM_COMPILER_IMAGES_DISK_IMAGE_H
 #define MVM_COMPILER_IMAGES_DISK_IMAGE_H
 
+#include <sys/types.h>
+
 #include "compiler/images/images.h"
 
 /* A key of all inputs of a store disk, in hex digits. VMs with equal keys share one disk. */
@@ -16,6 +18,13 @@ bool disk_image_make_shared(struct arena *arena, struct diag *diag, const struct
 	struct store_disk_result *result);
 /* The file with the sizes of such a disk. */
 const char *disk_image_sizes(struct arena *arena, const char *disk);
+
+/*
+ * The mode of a published store disk. Everybody may read Nix's store; a root file system has
+ * secrets, such as password hashes and host keys, so that only the builder may read its disk.
+ * set-booted lets the VMs' group read it, too.
+ */
+mode_t disk_image_mode(const struct plan *plan);
 
 /* The initial value of image_results.stored. */
 int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan);

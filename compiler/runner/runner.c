@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/staging.h"
+#include "compiler/images/disk_image.h"
 #include "compiler/plan/report.h"
 #include "compiler/runner/gcroots.h"
 #include "compiler/runner/host_facts.h"
@@ -256,14 +257,16 @@ static bool make_directories(const struct writer *writer)
 static bool make_read_only(const struct writer *writer)
 {
 	struct strings names = {0};
-	const char *const fixed[] = {storage_store_disk(writer->plan->vm), RUNNER_INITRD};
+	const char *disk = storage_store_disk(writer->plan->vm);
+	const char *const fixed[] = {disk, RUNNER_INITRD};
 	strings_add(writer->arena, &names, fixed, countof(fixed));
 	for (size_t i = 0; i < writer->plan->created.n; i++)
 		if (writer->plan->created.v[i].archive)
 			vec_push(writer->arena, &names, writer->plan->created.v[i].archive);
 	for (size_t i = 0; i < names.n; i++) {
 		const char *path = path_join(writer->arena, writer->directory, names.v[i]);
-		if (chmod(path, 0444) != 0 && errno != ENOENT)
+		const mode_t mode = names.v[i] == disk ? disk_image_mode(writer->plan) : 0444;
+		if (chmod(path, mode) != 0 && errno != ENOENT)
 			return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file",
 				"cannot make %s read-only: %s", path, strerror(errno));
 	}

@@ -215,7 +215,7 @@ install_runner() { # NAME PLACE DISK KEY
 	done < <(cd "$from" &&
 		find . -type f -size "+$large" ! -path "./$3" -printf '%D:%i %m %P\0')
 	if [ "$3" != - ]; then
-		install_shared "$here/store-disks/$4" "$4" 444 "$new/$3"
+		install_shared "$here/store-disks/$4" "$4" "$(stat -c %a -- "$from/$3")" "$new/$3"
 	fi
 	sync -f -- "$new"
 	mv -T -- "$new" "$target/$1/$2"

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# set-booted DIRECTORY USER GROUP: secures a VM's directory, and records the runner that the VM
-# boots from: in DIRECTORY/booted for people and programs, in $RUNTIME_DIRECTORY/booted for root's
-# units. Runs as root, before all other units of the VM.
+# set-booted DIRECTORY USER GROUP: secures a VM's directory, lets GROUP read a disk that only root
+# can read, and records the runner that the VM boots from: in DIRECTORY/booted for people and
+# programs, in $RUNTIME_DIRECTORY/booted for root's units. Runs as root, before all other units of
+# the VM.
 #
 # USER runs the hypervisor, which is to be isolated, and must create files in DIRECTORY: volumes,
 # sockets. But root's units of the VM (tap-up, pci-setup, virtiofsd-run, ...) find their programs by
@@ -100,6 +101,17 @@ while [ "$above" != / ]; do
 		refuse "$directory/current leads through $above, which $user or the group $group can change"
 	fi
 	above=$(dirname -- "$above")
+done
+
+# The disk of a root file system has secrets, so a build lets only the builder read it.
+for disk in "$runner"/share/microvm/stage1.*; do
+	if [ ! -e "$disk" ] || ! is "$disk" -type f -user root ! -perm -0004 \
+		\( ! -group "$group" -o ! -perm -0040 \); then
+		continue
+	fi
+	if ! chgrp -- "$group" "$disk" || ! chmod -- 0440 "$disk"; then
+		refuse "$user cannot read $disk; run as root: chgrp $group $disk; chmod 440 $disk"
+	fi
 done
 
 if ! is_roots booted || [ "$(readlink -- booted)" != "$target" ]; then

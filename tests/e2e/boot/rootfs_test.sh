@@ -72,6 +72,8 @@ saw() { expect "$1" "$console" "^fact: $2.?\$"; }
 
 make_tree
 fast_kernel | compile plain || finish
+check "only the builder can read the disk" \
+	test "$(stat -c %a "$test_dir/plain/share/microvm/stage1.squashfs")" = 400
 expect "a kernel from elsewhere without modules in the directory causes a warning" \
 	"$test_dir/plain.log" 'has no /lib/modules/.*\[rootfs-modules\]'
 boot plain '^fact: '

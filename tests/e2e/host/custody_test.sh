@@ -59,6 +59,15 @@ check "set-booted takes the runner that current leads to" \
 check "set-booted prints nothing when nothing is wrong" test ! -s "$log"
 check "the VMs' user can make volumes and sockets" as_user touch "$state/vm/data.img"
 check "the VMs' user can remove them" as_user rm "$state/vm/data.img"
+disk=$test_dir/good/share/microvm/stage1.squashfs
+mkdir -p "${disk%/*}"
+echo secret >"$disk"
+chmod 400 "$disk"
+check "the VMs' user cannot read a disk that only root can read" fails as_user cat "$disk"
+check "set-booted succeeds with such a disk" boots
+check "the VMs' user can read that disk then" as_user cat "$disk"
+check "other users still cannot" fails setpriv --reuid 1 --regid 1 --clear-groups cat "$disk"
+rm -r "$test_dir/good/share"
 for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" \
 	"ln -sfn $evil $state/vm/current" "mv -T $state/vm/booted $state/vm/x" \
 	"ln -sfnT $evil $state/vm/booted" "mv $state/vm $state/x" "mkdir $state/other" \

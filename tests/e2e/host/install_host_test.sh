@@ -186,6 +186,22 @@ for file in "${large[@]}"; do
 done
 check "files that only some of the VMs have are not shared" \
 	test "$(inodes share/microvm/vm.json)" -gt 1
+# A root file system has secrets; set-booted lets the VMs' group read its disk.
+mkdir -p "$test_dir/tree/sbin" && printf '#!/bin/sh\n' >"$test_dir/tree/sbin/init"
+chmod 755 "$test_dir/tree" "$test_dir/tree/sbin" "$test_dir/tree/sbin/init"
+rooted() {
+	after
+	printf '  %s:\n    autostart: false\n    config: {rootfs: %s, kernel: %s}\n' \
+		rooted "$test_dir/tree" "$test_dir/kernel"
+}
+mode() { stat -c %a "$1/share/microvm/stage1.squashfs"; }
+output=three
+check "a host with a root file system builds" build three rooted
+check "only the builder can read the disk of a root file system" \
+	test "$(mode "$test_dir/three/runners/rooted")" = 400
+reset
+check "install-host installs it" install_host three
+check "only root can read the disk that is installed" test "$(mode "$state/rooted/current")" = 400
 # An installed file may have been damaged since, with unchanged times and size.
 for file in "${large[@]}"; do
 	reset
