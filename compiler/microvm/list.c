@@ -145,6 +145,7 @@ static void fill_row(const struct host *host, const struct workers *workers,
 	row->failure = unit_is_active(&row->unit) || !*row->unit.active
 		? NULL
 		: unit_failure(host, name, NULL);
+	row->gave_up = row->failure && units_gave_up(host, name);
 	row->paused = machine_pause(host, &row->machine);
 	row->state = find_state(host, row);
 }

@@ -22,6 +22,7 @@ struct row {
 	struct source source;
 	struct unit unit;
 	const char *failure; /* why its units failed, in one line; NULL: none has */
+	bool gave_up;        /* systemd has given up one of its units */
 	const char *by_hand; /* the process that runs it without its unit; NULL: none */
 	const char *paused;  /* NULL: not paused */
 	enum state state;

@@ -23,7 +23,7 @@ const char *row_activity(const struct row *row)
 		return "by hand";
 	if (strcmp(unit->sub, "auto-restart") == 0)
 		return "restarting";
-	if (unit_gave_up(unit))
+	if (row->gave_up)
 		return "gave up";
 	if (row->failure)
 		return "failed";

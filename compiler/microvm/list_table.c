@@ -81,8 +81,8 @@ static const char *notes_of(const struct host *host, const struct row *row)
 	if (strcmp(now, "gave up") == 0)
 		add_note(&notes,
 			arena_printf(host->arena,
-				"to try again: systemctl reset-failed microvm@%s && systemctl "
-				"start microvm@%s",
+				"to try again: systemctl reset-failed 'microvm*@%s.service' && "
+				"systemctl start microvm@%s",
 				name, name));
 	else if (strcmp(now, "stopped") == 0 || strcmp(now, "failed") == 0)
 		add_note(&notes, arena_printf(host->arena, "systemctl start microvm@%s", name));

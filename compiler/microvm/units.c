@@ -121,10 +121,20 @@ bool unit_has_failed(const struct unit *unit)
 }
 
 /* With Restart=always, a unit fails only when systemd's limit of starts is reached. */
-bool unit_gave_up(const struct unit *unit)
+static bool unit_gave_up(const struct unit *unit)
 {
 	return strcmp(unit->result, "start-limit-hit") == 0 ||
 		(strcmp(unit->active, "failed") == 0 && unit->restarts);
+}
+
+bool units_gave_up(const struct host *host, const char *name)
+{
+	const struct strings names = units_of_vm(host, name);
+	const struct unit *units = units_ask(host, &names);
+	for (size_t i = 0; i < names.n; i++)
+		if (unit_gave_up(&units[i]))
+			return true;
+	return false;
 }
 
 bool unit_is_of(const struct unit *unit, const char *directory)
@@ -189,6 +199,18 @@ bool unit_disable(const struct host *host, const char *name)
 	return control(host, "disable", name, false);
 }
 
+static bool reset_failed(const struct host *host, const char *name)
+{
+	const struct strings names = units_of_vm(host, name);
+	struct strings argv = {0};
+	struct process_result ran;
+	vec_push(host->arena, &argv, "systemctl");
+	vec_push(host->arena, &argv, "reset-failed");
+	strings_add(host->arena, &argv, names.v, names.n);
+	vec_push(host->arena, &argv, NULL);
+	return process_run(host->arena, host->diag, argv.v, &ran);
+}
+
 bool units_forget(const struct host *host, const char *name)
 {
 	const struct strings names = units_of_vm(host, name);
@@ -202,8 +224,7 @@ bool units_forget(const struct host *host, const char *name)
 		return false;
 	/* It reports each file that it removes, and nothing where systemd does not run. */
 	fputs(ran.error.p, stdout);
-	argv.v[1] = "reset-failed";
-	return process_run(host->arena, host->diag, argv.v, &ran);
+	return reset_failed(host, name);
 }
 
 /* ---- failures ---- */
@@ -317,14 +338,11 @@ static const char *watch(const struct host *host, const char *name, const char *
 
 const char *unit_restart_watched(const struct host *host, const char *name)
 {
-	const char *unit = unit_name(host->arena, name);
-	const char *const reset[] = {"systemctl", "reset-failed", unit, NULL};
 	const char *since = arena_printf(host->arena, "@%lld", (long long)time(NULL));
-	struct process_result ran;
 	struct host quiet = *host;
 	quiet.diag = diag_new(host->arena);
 	/* A new runner gets all its tries, even if systemd has given up on the old one. */
-	process_run(host->arena, quiet.diag, reset, &ran);
+	reset_failed(&quiet, name);
 	if (control(&quiet, "restart", name, true))
 		return watch(host, name, since);
 	const char *why = unit_failure(host, name, since);

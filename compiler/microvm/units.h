@@ -25,9 +25,10 @@ struct unit *units_ask(const struct host *host, const struct strings *names);
 /* Asks systemd for the unit of a VM. */
 struct unit unit_find(const struct host *host, const char *name);
 bool unit_is_active(const struct unit *unit);
-/* Whether the unit waits for its next start, or has given up. */
+/* Whether the unit waits for its next start, or has failed. */
 bool unit_has_failed(const struct unit *unit);
-bool unit_gave_up(const struct unit *unit);
+/* Whether systemd starts a unit of the VM no more, because it has started too often. */
+bool units_gave_up(const struct host *host, const char *name);
 /* Whether the unit runs the VM in this directory. */
 bool unit_is_of(const struct unit *unit, const char *directory);
 /*

@@ -268,6 +268,15 @@ remove_unnamed() { # NAME
 # ---- can a VM start, and does it run ----
 settled_s=5 patience_s=200
 
+# The units of a VM in the order of their start.
+vm_units=(microvm-set-booted microvm-tap-interfaces microvm-macvtap-interfaces
+	microvm-pci-devices microvm-virtiofsd microvm)
+
+# systemd gives each of them all its tries again.
+forget_failures() { # NAME
+	systemctl reset-failed "${vm_units[@]/%/@$1.service}" 2>/dev/null || true
+}
+
 show() { systemctl show --property="$2" --value "microvm@$1.service"; }
 # It runs, or is started again and again, or systemd has given up.
 is_active() {
@@ -297,8 +306,7 @@ obstacle() { # NAME PLACE
 # Prints the last line of the VM's unit that failed; fails if no unit has.
 reason() { # NAME
 	local unit line
-	for unit in microvm-set-booted microvm-tap-interfaces microvm-macvtap-interfaces \
-		microvm-pci-devices microvm-virtiofsd microvm; do
+	for unit in "${vm_units[@]}"; do
 		case $(systemctl show --property=ActiveState,SubState "$unit@$1.service") in
 		*=failed* | *=auto-restart*) ;;
 		*) continue ;;
@@ -357,7 +365,7 @@ go_back() { # NAME
 	current=$(readlink -- "$target/$1/current") old=$(readlink -- "$target/$1/old")
 	link "$old" "$target/$1/current"
 	link "$current" "$target/$1/old"
-	systemctl reset-failed "microvm@$1.service" || true
+	forget_failures "$1"
 	if systemctl restart "microvm@$1.service"; then
 		say "$1 is rolled back and starts from the runner before"
 	fi
@@ -481,7 +489,7 @@ restart_and_start() {
 	for name in "${changed[@]}"; do
 		if is_outdated "$name"; then
 			say "restarting $name"
-			systemctl reset-failed "microvm@$name.service" 2>/dev/null || true
+			forget_failures "$name"
 			systemctl restart "microvm@$name.service" || true
 			watched+=("$name")
 		fi

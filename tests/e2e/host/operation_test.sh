@@ -188,7 +188,7 @@ check "systemd gives up after a number of starts" \
 m -l
 expect "the list has columns" "$log" '^NAME +STATE +SINCE +RESTARTS +BOOT +BUILD +SYSTEM +NOTE$'
 expect "it shows that systemd gave up on a VM, the reason, and how to try again" "$log" \
-	'^vm10 +gave up +[0-9]+s +[1-9] +yes +current +system@[0-9a-z]{8} +the guest has crashed; to try again: systemctl reset-failed microvm@vm10 && systemctl start microvm@vm10$'
+	'^vm10 +gave up +[0-9]+s +[1-9] +yes +current +system@[0-9a-z]{8} +the guest has crashed; to try again: systemctl reset-failed .microvm\*@vm10.service. && systemctl start microvm@vm10$'
 expect "it shows a VM that runs" \
 	"$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
 expect "it shows a VM that is stopped and does not start at boot" \
@@ -211,6 +211,33 @@ check "they are gone" host test ! -e /etc/systemd/system/microvm@vm10.service.d
 check "systemd has forgotten its failures" \
 	test -z "$(host systemctl list-units --all --plain --no-legend 'microvm*@vm10*')"
 host systemctl stop microvm@vm2
+
+# Each start of a VM starts what serves its shares first, which may reach its limit first.
+check "what serves the shares may start more often than the VM" \
+	test "$(property StartLimitBurst microvm-virtiofsd@vm2)" -gt \
+	"$(property StartLimitBurst microvm@vm2)"
+describe shares 'kernelParams: [crash]'
+m -c shares -f "$test_dir/shares.yaml"
+printf '%s\n' '[Unit]' 'StartLimitBurst=2' 'ConditionPathExists=' '[Service]' 'ExecStart=' \
+	'ExecStart=/bin/sh -c "systemd-notify --ready; exec sleep infinity"' >"$test_dir/limits"
+host mkdir -p /etc/systemd/system/microvm{,-virtiofsd}@shares.service.d
+host cp "$test_dir/limits" /etc/systemd/system/microvm-virtiofsd@shares.service.d/limits.conf
+host sh -c 'printf "[Service]\nRestartSec=1\n" >/etc/systemd/system/microvm@shares.service.d/soon.conf'
+host systemctl daemon-reload
+host systemctl start microvm@shares
+check "systemd gives up what serves the shares" \
+	systemd_waits_for microvm-virtiofsd@shares Result start-limit-hit
+check "the VM does not run then" systemd_waits_for microvm@shares ActiveState inactive
+m -l
+expect "the list shows that systemd gave up, and how to try again" "$log" \
+	'^shares +gave up .*reset-failed .microvm\*@shares.service. && systemctl start microvm@shares$'
+try_again=$(grep -o "systemctl reset-failed .*shares" "$log")
+check "what it says works" host sh -c "$try_again"
+check "systemd gives up again" systemd_waits_for microvm-virtiofsd@shares Result start-limit-hit
+describe shares
+check "an update starts the VM that systemd gave up" m -Ru shares
+check "that VM runs" wait_until hypervisor_runs shares
+m --remove shares --stop
 
 # ---- a bridge that appears late, and one that never does ----
 describe late 'interfaces: [{type: tap, id: mvm-late, mac: 02:00:00:00:00:01, bridge: br-late}]'
