@@ -126,6 +126,21 @@ static bool cannot_start(const struct host *host, const struct machine *machine)
 		"%s cannot start from %s", machine->name, machine->current);
 }
 
+/* Without its unit, the VM's interfaces and shares are not prepared before the start: NULL. */
+static const char *mode_of(
+	const struct host *host, const struct machine *machine, const struct unit *unit)
+{
+	if (!unit_is_of(unit, machine->directory))
+		return NULL;
+	if (has_modes(host, program_of(host, machine, machine->current, "microvm-check")))
+		return unit_is_active(unit) ? "--running" : "--unit";
+	diag_note(host->diag, NULL, "older-runner",
+		"the runner of %s is older than this program, so its check may report what the "
+		"unit prepares or the running VM has",
+		machine->name);
+	return NULL;
+}
+
 bool verb_check(struct host *host, const struct request *request)
 {
 	struct machine machine;
@@ -136,10 +151,9 @@ bool verb_check(struct host *host, const struct request *request)
 	if (access(program_of(host, &machine, machine.current, "microvm-check"), X_OK) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
 			"the runner of %s has no microvm-check", machine.name);
-	/* Without its unit, the VM's interfaces and shares are not prepared before the start. */
 	const struct unit unit = unit_find(host, machine.name);
 	const bool own = unit_is_of(&unit, machine.directory);
-	const char *mode = !own ? NULL : unit_is_active(&unit) ? "--running" : "--unit";
+	const char *mode = mode_of(host, &machine, &unit);
 	const struct strings check = check_words(host, &machine, machine.current, mode),
 			     shares = share_words(host, &machine, machine.current);
 	bool ok = true;

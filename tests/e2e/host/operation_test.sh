@@ -159,6 +159,13 @@ host rm -r /etc/systemd/system/microvm@up.service.d
 check "a check of a running VM succeeds" m --check up
 expect "the check names the VM's directory" "$log" "ready to start in $state/up"
 host systemctl stop microvm@up
+host cp -a "$state/up/current/bin/microvm-check" "$test_dir/check"
+printf '%s\n' '#!/bin/sh' 'echo "checked with $# options"' >"$test_dir/old-check"
+host cp "$test_dir/old-check" "$state/up/current/bin/microvm-check"
+check "a check by an older runner succeeds" m --check up
+expect "it gets no options" "$log" 'checked with 0 options'
+expect "a note says that the runner is older" "$log" 'note: the runner of up is older'
+host cp -a "$test_dir/check" "$state/up/current/bin/microvm-check"
 host chown root:root "$state/up/data.img"
 check "a check by root fails for a volume that the unit's user cannot read" fails m --check up
 expect "that check has the reason" "$log" 'the volume data.img cannot be read'
