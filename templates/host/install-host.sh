@@ -287,20 +287,38 @@ is_active() {
 # It waits for its turn to start.
 has_job() { [ "$(show "$1" Job)" != 0 ] && [ -n "$(show "$1" Job)" ]; }
 
+# Runs a check and prints its complaints; fails if it has none. A check that cannot run, which has
+# the status 127, decides nothing.
+complaints_of() { # COMMAND...
+	local text rc=0
+	text=$("$@" 2>&1 >/dev/null) || rc=$?
+	if [ "$rc" = 0 ] || [ "$rc" = 127 ]; then return 1; fi
+	text=$(grep -v 'the guest runs slowly, without KVM' <<<"$text" || true)
+	echo "${text//$'\n'/; }"
+}
+
+# Prints the groups of the unit's processes: "1,2".
+groups_of() { # NAME USER
+	local more gid groups
+	groups=$(id -G -- "$2" 2>/dev/null) || return
+	for more in $(show "$1" SupplementaryGroups); do
+		gid=$(getent group "$more" | cut -d : -f 3)
+		groups+=${gid:+ $gid}
+	done
+	echo "${groups// /,}"
+}
+
 # Prints why a runner could not take over from the running VM; fails if it could. Its check runs as
 # the unit's user; the check of the shares runs as root. Without a unit, it fails.
 obstacle() { # NAME PLACE
-	local user group text bin=$target/$1/$2/bin
+	local user group groups bin=$target/$1/$2/bin
 	user=$(show "$1" User) group=$(show "$1" Group)
 	if [ -z "$user" ] || [ ! -x "$bin/microvm-check" ]; then return 1; fi
-	if text=$(setpriv --reuid "$user" --regid "${group:-$user}" --init-groups \
-		"$bin/microvm-check" --running "$target/$1" 2>&1 >/dev/null); then
-		if [ ! -x "$bin/virtiofsd-run" ]; then return 1; fi
-		if text=$(cd -- "$target/$1" && MICROVM_USER=$user "$bin/virtiofsd-run" --check \
-			2>&1); then return 1; fi
-	fi
-	text=$(grep -v 'the guest runs slowly, without KVM' <<<"$text" || true)
-	echo "${text//$'\n'/; }"
+	groups=$(groups_of "$1" "$user") || return
+	if complaints_of setpriv --reuid "$user" --regid "${group:-$(id -g -- "$user")}" \
+		--groups "$groups" "$bin/microvm-check" --running "$target/$1"; then return; fi
+	if [ ! -x "$bin/virtiofsd-run" ]; then return 1; fi
+	complaints_of env -C "$target/$1" "MICROVM_USER=$user" "$bin/virtiofsd-run" --check
 }
 
 # Prints the last line of the VM's unit that failed; fails if no unit has.

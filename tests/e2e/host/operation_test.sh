@@ -324,6 +324,17 @@ check "the VM runs its previous runner again" wait_until hypervisor_runs fleet
 hosts "$volume" 'mem: 302'
 check "install-host succeeds for a VM that runs" install_host
 check "that VM runs" hypervisor_runs fleet
+host mkdir -p /etc/systemd/system/microvm@fleet.service.d
+host sh -c 'printf "[Service]\nGroup=\nSupplementaryGroups=games\n" >/etc/systemd/system/microvm@fleet.service.d/groups.conf'
+host systemctl daemon-reload
+host chown root:games "$state/fleet/data.img"
+host chmod 660 "$state/fleet/data.img"
+hosts "$volume" 'mem: 303'
+check "install-host checks a runner with the groups that the unit adds" install_host
+check "the VM runs with them" hypervisor_runs fleet
+hosts "$volume" 'mem: 304'
+sed -i '1s|.*|#!/nowhere|' "$test_dir/host/runners/fleet/bin/microvm-check"
+check "install-host updates a VM whose check cannot run" install_host
 check "no unit of these tests is left as failed" \
 	diff - <(host systemctl list-units --failed --plain --no-legend 'microvm*') </dev/null
 finish
