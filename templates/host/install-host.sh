@@ -340,24 +340,43 @@ reason() { # NAME
 }
 
 # Waits until each VM has run for some seconds or has failed, and adds the latter to `failed`.
-# It waits longer for a VM whose start lasts until its guest reports that it is ready.
+# It waits longer for a VM whose start lasts until its guest reports that it is ready. A restart by
+# systemd is a failure only beyond the number in `restarts`.
 failed=()
+declare -A restarts=()
+restarts_of() { # NAME
+	case $(show "$1" ActiveState) in
+	active | activating) show "$1" NRestarts ;;
+	*) echo 0 ;; # its start counts from 0 again
+	esac
+}
 watch_vms() { # NAME...
-	local name waited=0 runs=0
+	local name state waited=0
 	local -a waiting=("$@") still
+	local -A since=()
 	while [ "${#waiting[@]}" -gt 0 ] && [ "$waited" -lt "$patience_s" ]; do
 		still=()
 		for name in "${waiting[@]}"; do
-			case $(show "$name" ActiveState),$(show "$name" NRestarts) in
-			active,0) if [ "$runs" -lt "$settled_s" ]; then still+=("$name"); fi ;;
-			activating,0) still+=("$name") ;;
-			,*) ;; # systemd does not tell
+			state=$(show "$name" ActiveState)
+			if [ -n "$state" ] &&
+				[ "$(show "$name" NRestarts)" -gt "${restarts[$name]}" ]; then
+				state=restarted
+			fi
+			case $state in
+			active)
+				: "${since[$name]:=$waited}"
+				if [ $((waited - ${since[$name]})) -lt "$settled_s" ]; then
+					still+=("$name")
+				fi
+				;;
+			activating) still+=("$name") ;;
+			'') ;; # systemd does not tell
 			*) if has_job "$name"; then still+=("$name"); else failed+=("$name"); fi ;;
 			esac
 		done
 		waiting=("${still[@]}")
 		if [ "${#waiting[@]}" -gt 0 ]; then sleep 1; fi
-		waited=$((waited + 1)) runs=$((runs + 1))
+		waited=$((waited + 1))
 	done
 }
 
@@ -509,14 +528,16 @@ restart_and_start() {
 			say "restarting $name"
 			forget_failures "$name"
 			systemctl restart "microvm@$name.service" || true
-			watched+=("$name")
+			watched+=("$name") restarts[$name]=0
 		fi
 		settle "restart $name"
 	done
 	if [ "${#started[@]}" -gt 0 ]; then systemctl daemon-reload; fi
 	for name in "${started[@]}"; do
+		if [ -z "${restarts[$name]:-}" ]; then
+			watched+=("$name") restarts[$name]=$(restarts_of "$name")
+		fi
 		systemctl start --no-block "microvm@$name.service" || status=1
-		watched+=("$name")
 		settle "start $name"
 	done
 	watch_vms "${watched[@]}"

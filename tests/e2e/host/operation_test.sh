@@ -32,7 +32,12 @@ printf '%s\n' '[Unit]' 'Description=What the test needs' 'Requires=basic.target'
 cat >"$host_units/usr/local/bin/qemu-system-x86_64" <<'E2'
 #!/bin/sh
 echo "the hypervisor runs as $(id -un):$(id -gn) in the groups $(id -Gn)"
-case $* in *crash*)
+case $* in
+*ends-soon*)
+	sleep 3
+	exit 1
+	;;
+*crash*)
 	printf '\rthe guest has crashed\n'
 	exit 1
 	;;
@@ -335,6 +340,20 @@ check "the VM runs with them" hypervisor_runs fleet
 hosts "$volume" 'mem: 304'
 sed -i '1s|.*|#!/nowhere|' "$test_dir/host/runners/fleet/bin/microvm-check"
 check "install-host updates a VM whose check cannot run" install_host
+host systemctl kill microvm@fleet
+check "the VM is restarted after its hypervisor was killed" \
+	systemd_waits_for microvm@fleet NRestarts 1
+check "that VM runs again" wait_until hypervisor_runs fleet
+host rm /etc/systemd/system/microvms.target.wants/microvm@fleet.service
+check "install-host succeeds for a VM that was restarted before" install_host
+host systemctl stop microvm@fleet
+host rm /etc/systemd/system/microvms.target.wants/microvm@fleet.service
+host sh -c 'printf "[Service]\nExecStartPre=/bin/sleep 7\n" >/etc/systemd/system/microvm@fleet.service.d/slow.conf'
+host systemctl daemon-reload
+hosts "$volume" 'kernelParams: [ends-soon]'
+check "install-host fails for a VM that starts slowly and then ends" fails install_host
+host systemctl stop microvm@fleet
+host systemctl reset-failed 'microvm*@fleet.service'
 check "no unit of these tests is left as failed" \
 	diff - <(host systemctl list-units --failed --plain --no-legend 'microvm*') </dev/null
 finish
