@@ -63,7 +63,8 @@ exempt+=' mksquashfs nix-database nix-database-corrupt nix-database-locked nix-d
 exempt+=' nix-failed unknown-file-kind'
 # those of microvm and of hosts that run: tests/e2e/host
 exempt+=' cannot-start changed-input custody declared flake fsck host-name in-use mounted not-ours'
-exempt+=' run running start-failed state systemctl unit-user unwritable-state vm-failed'
+exempt+=' older-runner run running start-failed state systemctl unit-user unwritable-state'
+exempt+=' vm-failed'
 # those that need memory, a disk, a process or standard output to fail: tests/e2e/build/fault_test
 exempt+=' memory out-of-memory output process unremovable unwritable-cache'
 # those that depend on who owns a root file system: tests/e2e/boot/rootfs_test
