@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -82,8 +83,12 @@ static bool resolve_toplevel(struct resolver *resolver)
 		return missing_toplevel(resolver, in_store);
 	if (!in_store)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store",
-			"toplevel: %s is not in the store directory %s", vm->toplevel,
-			vm->store_dir);
+			"toplevel: %s is not in the store directory %s%s", vm->toplevel,
+			vm->store_dir,
+			path_is_directory(vm->toplevel)
+				? "; a directory with a system that Nix did not build goes into "
+				  "rootfs"
+				: "");
 	if (!path_is_directory(vm->toplevel))
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-toplevel",
 			"toplevel: %s: not a directory", vm->toplevel);
@@ -252,6 +257,11 @@ static bool resolve_initrd(struct resolver *resolver)
 	if (access(path, R_OK) != 0)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
 			"initrd: %s: %s", path, strerror(errno));
+	struct stat st;
+	if (stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size == 0))
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
+			"initrd: %s is %s", path,
+			S_ISREG(st.st_mode) ? "empty" : "not a regular file");
 	resolver->system->initrd = path;
 	return true;
 }

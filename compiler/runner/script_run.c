@@ -226,7 +226,11 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		/* The shell splits the script's output into words. */
 		{"extra_args",
 			vm->extra_args_script
-				? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)",
+				? arena_printf(arena,
+					  "extra_args=$(%s) ||\n"
+					  "\tfail \"extraArgsScript ended with the status $?\"\n"
+					  "# shellcheck disable=SC2086\n"
+					  "add $extra_args",
 					  vm->extra_args_script)
 				: ""},
 		{"exec", exec(arena, plan)},
