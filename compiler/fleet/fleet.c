@@ -235,11 +235,42 @@ static bool take(struct unique *unique, const char *what, const char *text, cons
 		unique->fleet->vms.v[number].name, what, text);
 }
 
-static bool take_all(struct unique *unique, const struct vm *vm, size_t number)
+/* Ports of the host that a guest's ports are forwarded from. */
+static bool take_ports(struct unique *unique, const struct vm *vm, size_t number)
 {
 	bool ok = true;
+	for (size_t i = 0; i < vm->forward_ports.n; i++) {
+		const struct forward_port *port = &vm->forward_ports.v[i];
+		const char *address = *port->host.address ? port->host.address : "0.0.0.0";
+		const struct pos *where = vm_where(vm, &port->host.port);
+		if (port->from == FROM_HOST)
+			ok &= take(unique, "forwarded port",
+				arena_printf(unique->session->arena, "%s:%lld (%s)", address,
+					(long long)port->host.port, transport_names[port->proto]),
+				where ? where : &port->where, number);
+	}
+	return ok;
+}
+
+/* Images that a VM writes, outside of its state directory. */
+static bool take_images(struct unique *unique, const struct vm *vm, size_t number)
+{
+	bool ok = true;
+	for (size_t i = 0; i < vm->volumes.n; i++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		if (volume->image && volume->image[0] == '/' && !volume->read_only)
+			ok &= take(unique, "image", volume->image, vm_where(vm, &volume->image),
+				number);
+	}
+	return ok;
+}
+
+static bool take_all(struct unique *unique, const struct vm *vm, size_t number)
+{
+	bool ok = take_ports(unique, vm, number);
+	ok &= take_images(unique, vm, number);
 	if (vm->vsock.cid >= 0)
-		ok = take(unique, "vsock.cid",
+		ok &= take(unique, "vsock.cid",
 			arena_printf(unique->session->arena, "%lld", (long long)vm->vsock.cid),
 			vm_where(vm, &vm->vsock.cid), number);
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
