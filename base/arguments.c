@@ -94,6 +94,13 @@ static bool refuse_option_as_value(struct diag *diag, const struct argument_row 
 		row->argument, optarg, row->name, optarg);
 }
 
+/* "microvm --create --help" */
+static bool asks_for_help(const struct argument_row *row, const char *word)
+{
+	return row->kind == ARGUMENT_COMMAND &&
+		(strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0);
+}
+
 /* "-MD FILE", as for compilers: the letter's value is D, and FILE is the next word. */
 static const char *value_of(const struct argument_row *row, int argc, char *const argv[])
 {
@@ -123,8 +130,11 @@ static bool add_option(struct arena *arena, struct diag *diag, const struct argu
 		return true;
 	}
 	const struct argument_row *row = row_of(table, found);
-	if (optarg && optarg == argv[optind - 1] && is_option(table, optarg))
-		return refuse_option_as_value(diag, row);
+	if (optarg && optarg == argv[optind - 1] && is_option(table, optarg)) {
+		if (!asks_for_help(row, optarg))
+			return refuse_option_as_value(diag, row);
+		optind--; /* the word is read again, as an option */
+	}
 	const char *value = value_of(row, argc, argv);
 	vec_push(arena, &out->options, (struct argument){.row = row, .value = value});
 	return true;
@@ -173,16 +183,10 @@ static const struct argument_row *row_for(
 	return NULL;
 }
 
-/* A command has help of its own. One that is spelt as an option takes "--help" for its argument. */
-static bool has_help(const struct argument_command *command)
-{
-	return command->name[0] != '-';
-}
-
-/* Returns the program, with the command if that has help of its own. */
+/* Returns the program and the command, before --help. */
 static const char *help_of(struct arena *arena, const struct argument_table *table, size_t command)
 {
-	return command == ARGUMENT_NO_COMMAND || !has_help(&table->commands[command])
+	return command == ARGUMENT_NO_COMMAND
 		? table->program
 		: arena_printf(arena, "%s %s", table->program, table->commands[command].name);
 }
@@ -250,8 +254,8 @@ bool arguments_check_words(struct diag *diag, const struct argument_table *table
 	const struct argument_command *row = &table->commands[command];
 	if (words->n < row->words_min)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
-			"%s needs %s; see %s%s%s --help", row->name, row->words, table->program,
-			has_help(row) ? " " : "", has_help(row) ? row->name : "");
+			"%s needs %s; see %s %s --help", row->name, row->words, table->program,
+			row->name);
 	const char *value = value_of_command(table, row->name);
 	if (words->n > row->words_max)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
