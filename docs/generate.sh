@@ -68,7 +68,11 @@ list() { # PROGRAM SECTION
 reference() { # FILE
 	# shellcheck disable=SC2016 # backquotes of Markdown
 	awk '
-		function flush() { if (text != "") print between text; between = ".Pp\n"; text = "" }
+		function flush() {
+			if (text != "") print between text
+			between = ".Pp\n"
+			text = ""
+		}
 		/^## / { exit }
 		/^### / { on = 1; gsub(/`/, ""); print ".It Ic " substr($0, 5); between = ""; next }
 		!on || (/^$/ && text == "") { next }

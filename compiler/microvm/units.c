@@ -199,32 +199,27 @@ bool unit_disable(const struct host *host, const char *name)
 	return control(host, "disable", name, false);
 }
 
-static bool reset_failed(const struct host *host, const char *name)
+/* Runs `systemctl VERB` for all units of the VM. */
+static bool control_all(
+	const struct host *host, const char *verb, const char *name, struct process_result *ran)
 {
 	const struct strings names = units_of_vm(host, name);
 	struct strings argv = {0};
-	struct process_result ran;
 	vec_push(host->arena, &argv, "systemctl");
-	vec_push(host->arena, &argv, "reset-failed");
+	vec_push(host->arena, &argv, verb);
 	strings_add(host->arena, &argv, names.v, names.n);
 	vec_push(host->arena, &argv, NULL);
-	return process_run(host->arena, host->diag, argv.v, &ran);
+	return process_run(host->arena, host->diag, argv.v, ran);
 }
 
 bool units_forget(const struct host *host, const char *name)
 {
-	const struct strings names = units_of_vm(host, name);
-	struct strings argv = {0};
 	struct process_result ran;
-	vec_push(host->arena, &argv, "systemctl");
-	vec_push(host->arena, &argv, "revert");
-	strings_add(host->arena, &argv, names.v, names.n);
-	vec_push(host->arena, &argv, NULL);
-	if (!process_run(host->arena, host->diag, argv.v, &ran))
+	if (!control_all(host, "revert", name, &ran))
 		return false;
 	/* It reports each file that it removes, and nothing where systemd does not run. */
 	fputs(ran.error.p, stdout);
-	return reset_failed(host, name);
+	return control_all(host, "reset-failed", name, &ran);
 }
 
 /* ---- failures ---- */
@@ -339,10 +334,11 @@ static const char *watch(const struct host *host, const char *name, const char *
 const char *unit_restart_watched(const struct host *host, const char *name)
 {
 	const char *since = arena_printf(host->arena, "@%lld", (long long)time(NULL));
+	struct process_result ran;
 	struct host quiet = *host;
 	quiet.diag = diag_new(host->arena);
 	/* A new runner gets all its tries, even if systemd has given up on the old one. */
-	reset_failed(&quiet, name);
+	control_all(&quiet, "reset-failed", name, &ran);
 	if (control(&quiet, "restart", name, true))
 		return watch(host, name, since);
 	const char *why = unit_failure(host, name, since);

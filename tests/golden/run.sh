@@ -114,9 +114,18 @@ start_case() { # NAME ACCELERATOR PLAN
 	mkdir -p "$(dirname "$runner")" "$state" "$work/qemu/bin"
 	cp -a "$work/$1" "$runner"
 	mv "$runner/libexec/mvm-host" "$runner/libexec/real-mvm-host"
-	# shellcheck disable=SC2016 # the scripts' own
-	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; aio) if [ "$MICROVM_ACCEL" = kvm ]; then echo io_uring; else echo threads; fi ;; notify | port) ;; volume) exec "${0%%/*}/real-mvm-host" "$@" ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
-	# shellcheck disable=SC2016
+	cat >"$runner/libexec/mvm-host" <<'E2'
+#!/bin/sh
+case $1 in
+accel) echo "$MICROVM_ACCEL" ;;
+tsc-khz) echo 2000000 ;;
+aio) if [ "$MICROVM_ACCEL" = kvm ]; then echo io_uring; else echo threads; fi ;;
+notify | port) ;;
+volume) exec "${0%/*}/real-mvm-host" "$@" ;;
+*) exit 1 ;;
+esac
+E2
+	# shellcheck disable=SC2016 # the script's own
 	printf '#!/bin/sh\nprintf "%%s\\0" "$@" >"$RECORD"\n' >"$work/qemu/bin/qemu-system-x86_64"
 	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"
 	# the host has no database
@@ -173,12 +182,12 @@ serve_case() { # NAME KIND USER PLAN
 	# shellcheck disable=SC2016 # the scripts' own
 	printf '#!/bin/sh\ncat "${0%%/*}/help"\n' >"$tools/virtiofsd"
 	printf '#!/bin/sh\necho 2\n' >"$tools/nproc"
-	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016 # the script's own
 	printf '#!/bin/sh\ncase $1 in -f) echo 2fc12fc1 ;; *) echo 0 16 1775 ;; esac\n' \
 		>"$tools/stat"
 	printf '#!/bin/sh\necho %s\n' "$3" >"$tools/id"
 	rm -f "$runner/libexec/mvm-host"
-	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016 # the script's own
 	printf '#!/bin/sh\nfor word; do case $word in --share | --run) echo; printf "  " ;; esac; printf "{%%s} " "$word"; done\necho\n' >"$runner/libexec/mvm-host"
 	chmod +x "$tools"/* "$runner/libexec/mvm-host"
 	echo "## $2, user $3"
