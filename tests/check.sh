@@ -13,7 +13,9 @@ jobs=$(nproc)
 # An emulated VM keeps one processor busy.
 at_once=$((jobs > 1 ? jobs : 1))
 [ "$at_once" -le 4 ] || at_once=4
-counts=()
+names=() commands=() # what runs since settle was called last
+report=$logs/failures # printed once more at the end, where nobody has to look for it
+: >"$report"
 
 # run NAME SECONDS COMMAND...: starts one test program beside others; settle waits for all. It is
 # ended when it has printed nothing for SECONDS, which leaves much room for a slow or busy machine.
@@ -21,19 +23,46 @@ run() {
 	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
 	local log=$logs/${1//\//-}
 	rm -f "$log.counts"
-	counts+=("$log.counts")
+	names+=("$1") commands+=("$(printf '%q ' "$@")")
 	run_one "$log" "$@" >"$log.summary" 2>&1 && cat "$log.summary" &
 }
 
-# Waits for the programs that run, and adds up their results. One without a result has failed.
+# Waits for the programs that run, and adds up their results. One without a result has failed. Up to
+# three end-to-end tests that fail are run again, alone: on a busy machine an emulated VM can starve
+# or wedge. A success then counts, but both runs are in the report at the end.
 settle() {
-	local file ok not_ok skips
+	local i log again=() ok not_ok skips
 	wait
-	for file in "${counts[@]}"; do
-		read -r ok not_ok skips <"$file" || { ok=0 not_ok=1 skips=0; }
-		passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	for i in "${!names[@]}"; do
+		result "${names[i]}"
+		if [ "$not_ok" = 0 ]; then add; else again+=("$i"); fi
 	done
-	counts=()
+	for i in "${again[@]}"; do
+		cat "$logs/${names[i]//\//-}.summary" >>"$report"
+		case ${#again[@]}:${names[i]} in
+		[1-3]:e2e/*) run_again "${names[i]}" "${commands[i]}" ;;
+		esac
+		result "${names[i]}"
+		add
+	done
+	names=() commands=()
+}
+
+run_again() { # NAME COMMAND (quoted)
+	local log=$logs/${1//\//-}
+	rm -f "$log.counts"
+	mv "$log.log" "$log.first.log"
+	eval "run_one $(printf '%q' "$log") $2" >"$log.summary" 2>&1
+	sed '1s/^/again, alone: /' "$log.summary" | tee -a "$report"
+}
+
+# Sets ok, not_ok and skips of the test program NAME.
+result() {
+	read -r ok not_ok skips <"$logs/${1//\//-}.counts" || { ok=0 not_ok=1 skips=0; }
+}
+
+add() {
+	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
 }
 
 run_one() { # LOG NAME SECONDS COMMAND...
@@ -167,6 +196,10 @@ for kind in "${kinds[@]}"; do
 	esac
 	settle
 done
+if [ -s "$report" ]; then
+	echo "What failed, once more:"
+	cat "$report"
+fi
 if [ "$skipped" = 0 ]; then
 	echo "$passed passed, $failed failed"
 else
