@@ -172,6 +172,7 @@ struct vm {
 		int64_t level;      /* 0: our default for the compressor */
 		int64_t block_size; /* bytes */
 		bool verity;
+		bool verify;
 		bool tail_packing;            /* the rest is from flags: */
 		struct strings mkfs_features; /* of mkfs.erofs: fragments and the like */
 		/* position of the compression; NULL: not given */

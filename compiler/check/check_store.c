@@ -5,32 +5,35 @@
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_formats.h"
 
-static bool has_compression(const struct store_way *way, enum compression compression)
+/* The compressions that the engine creates this format with; empty: it does not create it. */
+static struct strings compressions_of(const struct checker *checker, enum store_engine engine)
 {
-	for (size_t i = 0; i < way->n; i++)
-		if (way->compressions[i] == compression)
-			return true;
-	return false;
+	const struct store_way *ways = store_formats[checker->vm->store_disk.type].ways;
+	struct strings names = {0};
+	for (size_t i = 0; i < STORE_WAYS; i++)
+		for (size_t k = 0; ways[i].engine == engine && k < ways[i].n; k++)
+			vec_push(
+				checker->arena, &names, compression_names[ways[i].compressions[k]]);
+	return names;
 }
 
-static const char *list(const struct checker *checker, const struct store_way *way)
+static const char *list(const struct checker *checker, struct strings names)
 {
-	const char *text = compression_names[way->compressions[0]];
-	for (size_t i = 1; i < way->n; i++)
-		text = arena_printf(checker->arena, "%s%s%s", text, i + 1 < way->n ? ", " : " and ",
-			compression_names[way->compressions[i]]);
+	const char *text = names.v[0];
+	for (size_t i = 1; i < names.n; i++)
+		text = arena_printf(checker->arena, "%s%s%s", text,
+			i + 1 < names.n ? ", " : " and ", names.v[i]);
 	return text;
 }
 
 /* Suggests another engine that supports the compression. */
-static const char *hint(const struct checker *checker, const struct store_way *way)
+static const char *hint(const struct checker *checker)
 {
-	const struct store_way *ways = store_formats[checker->vm->store_disk.type].ways;
-	for (size_t i = 0; i < STORE_WAYS; i++)
-		if (&ways[i] != way &&
-			has_compression(&ways[i], checker->vm->store_disk.compression))
+	const struct vm *vm = checker->vm;
+	for (enum store_engine engine = 0; store_engine_names[engine]; engine++)
+		if (store_way_find(vm->store_disk.type, engine, vm->store_disk.compression))
 			return arena_printf(checker->arena, "; use storeDisk.engine: %s",
-				store_engine_names[ways[i].engine]);
+				store_engine_names[engine]);
 	return "";
 }
 
@@ -38,17 +41,23 @@ static void check_engine(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	const char *type = store_type_names[vm->store_disk.type],
-		   *engine = store_engine_names[vm->store_disk.engine];
-	const struct store_way *way = store_way_find(vm->store_disk.type, vm->store_disk.engine);
-	if (!way)
+		   *engine = store_engine_names[vm->store_disk.engine],
+		   *compression = compression_names[vm->store_disk.compression];
+	const struct strings can = compressions_of(checker, vm->store_disk.engine);
+	const struct store_way *way = store_way_find(
+		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
+	if (!can.n)
 		check_error(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
 			"storeDisk.engine: %s does not create %s", engine, type);
-	else if (!has_compression(way, vm->store_disk.compression))
+	else if (!way)
 		check_error(checker, vm->store_disk.compression_where, "bad-store-disk",
 			"storeDisk.compression: the engine \"%s\" creates %s with %s, not with "
 			"%s%s",
-			engine, type, list(checker, way),
-			compression_names[vm->store_disk.compression], hint(checker, way));
+			engine, type, list(checker, can), compression, hint(checker));
+	else if (!vm->store_disk.verify && !way->can_trust)
+		check_error(checker, vm_where(vm, &vm->store_disk.verify), "bad-store-disk",
+			"storeDisk.verify: false requires storeDisk.type: erofs, compression: none "
+			"and engine: linked; the other ways read all files anyway");
 }
 
 /* The root hash must be kept outside the disk, in a file that is created after it. */
@@ -79,7 +88,7 @@ void check_store_disk(const struct checker *checker)
 		check_error(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk",
 			"storeDisk.blockSize: %lld is not a power of two", (long long)block);
 	if (check_accepted(checker, &vm->store_disk.type, &vm->store_disk_type,
-		    &vm->store_disk.engine, &vm->store_disk.compression))
+		    &vm->store_disk.engine, &vm->store_disk.compression, &vm->store_disk.verify))
 		check_engine(checker);
 	if (check_accepted(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) &&
 		vm->store_disk.verity)

@@ -355,6 +355,12 @@ static const struct option store_disk_options[] = {
 		.doc = "Verify every block of the store disk against a hash tree when it is read "
 		       "(dm-verity). The root hash is in mvmbuild's own initrd, so a modified disk "
 		       "is rejected."},
+	{.name = "verify",
+		BOOL(struct vm, store_disk.verify),
+		.def = "true",
+		.doc = "Compare the files of each store path with its recorded hash while the disk "
+		       "is made. false, for erofs with the compression none: trust the hashes, and "
+		       "read no file whose blocks the disk can share."},
 	{0},
 };
 

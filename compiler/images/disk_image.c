@@ -22,6 +22,13 @@ int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 	return stored;
 }
 
+static const struct store_way *disk_way(const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	return store_way_find(
+		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
+}
+
 /* The request as far as the description determines it. */
 static struct store_disk_request described_disk(
 	const struct plan *plan, const char *cache_dir, int64_t *stored)
@@ -38,6 +45,7 @@ static struct store_disk_request described_disk(
 		.tail_packing = vm->store_disk.tail_packing,
 		.features = vm->store_disk.mkfs_features.v,
 		.nfeatures = vm->store_disk.mkfs_features.n,
+		.trusted = !vm->store_disk.verify,
 		.time = plan->time,
 		.stored = stored,
 	};
@@ -84,8 +92,7 @@ static bool make_disk(struct arena *arena, struct diag *diag, const struct plan 
 	request.progress = settings->progress;
 	request.path_begins = settings->path_begins;
 	request.progress_context = settings->progress_context;
-	const struct store_way *way =
-		store_way_find(plan->vm->store_disk.type, plan->vm->store_disk.engine);
+	const struct store_way *way = disk_way(plan);
 	return way->make(diag, &request, result) &&
 		(!plan->vm->store_disk.verity || add_tree(diag, &request, result)) &&
 		move_disk(diag, plan, request.output, output);
@@ -97,7 +104,7 @@ int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const cha
 	int64_t *stored = disk_image_nothing_known(arena, plan);
 	struct store_disk_request request = described_disk(plan, cache_dir, stored);
 	request.sharing = sharing;
-	if (plan->vm->store_on_disk && plan->vm->store_disk.engine == ENGINE_LINKED)
+	if (plan->vm->store_on_disk && disk_way(plan)->make == store_disk_link)
 		store_disk_peek(&request);
 	return stored;
 }

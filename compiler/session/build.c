@@ -26,10 +26,17 @@ void progress_disk(
 	fact(facts, "contentBytes", disk->content_bytes);
 	fact(facts, "packed", disk->packed);
 	fact(facts, "reused", disk->reused);
-	progress_step_end(progress, facts,
-		"%s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", title,
-		(double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6, disk->packed,
-		disk->reused);
+	fact(facts, "sharedBytes", disk->shared_bytes);
+	if (disk->shared_bytes)
+		progress_step_end(progress, facts,
+			"%s: %.1f MB of %.1f MB, %zu store paths, %.1f MB shared with the store",
+			title, (double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
+			disk->packed, (double)disk->shared_bytes / 1e6);
+	else
+		progress_step_end(progress, facts,
+			"%s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", title,
+			(double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
+			disk->packed, disk->reused);
 }
 
 static void report_tree(struct arena *arena, struct progress *progress, const struct verity *verity)

@@ -5,10 +5,8 @@
 #include "imaging/disk/format.h"
 #include "imaging/erofs/super.h"
 
-#define EROFS_COMPRESSIONS \
-	{COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA, \
-		COMPRESSION_ZSTD, COMPRESSION_NONE}, \
-		6
+#define EROFS_COMPRESSORS \
+	COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA, COMPRESSION_ZSTD
 
 const struct store_format store_formats[] = {
 	[STORE_SQUASHFS] =
@@ -38,8 +36,11 @@ const struct store_format store_formats[] = {
 			.links = &erofs_format,
 			.compression = COMPRESSION_LZ4HC,
 			.block_size = 4096,
-			.ways = {{ENGINE_LINKED, store_disk_link, EROFS_COMPRESSIONS},
-				{ENGINE_MKFS_EROFS, store_disk_mkfs_erofs, EROFS_COMPRESSIONS}},
+			.ways = {{ENGINE_LINKED, store_disk_link, {EROFS_COMPRESSORS}, 5},
+				{ENGINE_LINKED, store_disk_plain_erofs, {COMPRESSION_NONE}, 1,
+					.can_trust = true},
+				{ENGINE_MKFS_EROFS, store_disk_mkfs_erofs,
+					{EROFS_COMPRESSORS, COMPRESSION_NONE}, 6}},
 			.kernel_options =
 				{
 					[COMPRESSION_LZ4] = "EROFS_FS_ZIP",
@@ -51,11 +52,20 @@ const struct store_format store_formats[] = {
 		},
 };
 
-const struct store_way *store_way_find(enum store_type type, enum store_engine engine)
+static bool has_compression(const struct store_way *way, enum compression compression)
+{
+	for (size_t i = 0; i < way->n; i++)
+		if (way->compressions[i] == compression)
+			return true;
+	return false;
+}
+
+const struct store_way *store_way_find(
+	enum store_type type, enum store_engine engine, enum compression compression)
 {
 	const struct store_way *ways = store_formats[type].ways;
 	for (size_t i = 0; i < STORE_WAYS; i++)
-		if (ways[i].n && ways[i].engine == engine)
+		if (ways[i].engine == engine && has_compression(&ways[i], compression))
 			return &ways[i];
 	return NULL;
 }

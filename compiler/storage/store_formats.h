@@ -13,15 +13,16 @@
 #include "backends/interface/choices.h"
 #include "imaging/disk/store_disk.h"
 
-enum { COMPRESSIONS_MAX = 6, STORE_WAYS = 2 };
+enum { COMPRESSIONS_MAX = 6, STORE_WAYS = 3 };
 
-/* A way to make a disk of a format. */
+/* A way to make a disk of a format. An engine may have several, for different compressions. */
 struct store_way {
 	enum store_engine engine;
 	bool (*make)(struct diag *diag, const struct store_disk_request *request,
 		struct store_disk_result *result);
 	enum compression compressions[COMPRESSIONS_MAX]; /* in the order that messages list them */
 	size_t n;
+	bool can_trust; /* can make the disk without reading the store's files */
 };
 
 struct store_format {
@@ -40,7 +41,8 @@ struct store_format {
 /* Indexed by enum store_type. */
 extern const struct store_format store_formats[];
 
-/* Returns NULL if the engine does not make disks of this format. */
-const struct store_way *store_way_find(enum store_type type, enum store_engine engine);
+/* Returns NULL if the engine does not make disks of this format with this compression. */
+const struct store_way *store_way_find(
+	enum store_type type, enum store_engine engine, enum compression compression);
 
 #endif

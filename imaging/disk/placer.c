@@ -233,6 +233,13 @@ bool placer_add(struct placer *placer, const struct object *object)
 	return ok;
 }
 
+void placer_add_placed(struct placer *placer)
+{
+	placer->npieces = 0;
+	placer->nruns = 0;
+	piece_add(placer, (struct piece){0});
+}
+
 uint64_t placer_locate(const struct placer *placer, uint64_t start)
 {
 	size_t low = 0, high = placer->npieces;

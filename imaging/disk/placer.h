@@ -33,6 +33,11 @@ void placer_note_run(struct placer *placer, struct run run);
 bool placer_add(struct placer *placer, const struct object *object);
 /* Returns where `start`, a position in the data of the object added last, is in the image. */
 uint64_t placer_locate(const struct placer *placer, uint64_t start);
+/*
+ * Makes the object to be added one whose data the caller has written to reserved pages: positions
+ * in its data are those in the image.
+ */
+void placer_add_placed(struct placer *placer);
 /* Reserves whole pages at the end of the image and returns their position. */
 uint64_t placer_reserve(struct placer *placer, uint64_t bytes);
 /* Writes the data that is still in memory; `*end` is the end of the data. */

@@ -46,6 +46,8 @@ struct store_disk_request {
 	unsigned jobs; /* threads, at least 1 */
 	/* leave the image in the page cache unsynced: it is read soon, or the caller syncs it */
 	bool cached;
+	/* trust the recorded hashes of store paths; only store_disk_plain_erofs does */
+	bool trusted;
 	uint32_t time; /* mtime of every inode, in seconds since 1970 */
 	/*
 	 * NULL, or closure->n elements that receive the bytes of each path's compressed data; data
@@ -62,6 +64,7 @@ struct store_disk_request {
 struct store_disk_result {
 	uint64_t image_bytes, content_bytes; /* of the image; of all files in it */
 	uint64_t inodes;
+	uint64_t shared_bytes; /* blocks that the image shares with the store's files */
 	struct verity verity;  /* after the image's data, included in image_bytes */
 	size_t packed, reused; /* store paths that were compressed now; that the cache had */
 };
@@ -74,6 +77,12 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
  * `scratch_dir` are unused.
  */
 void store_disk_peek(const struct store_disk_request *request);
+/*
+ * Makes an erofs without compression from the store's files, with which it shares blocks where the
+ * file system can. Neither tools nor a cache are needed. On failure there is no output.
+ */
+bool store_disk_plain_erofs(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result);
 /* Makes the same tree with mkfs.erofs 1.7 or later. On failure there is no output. */
 bool store_disk_mkfs_erofs(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result);

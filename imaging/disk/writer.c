@@ -231,6 +231,12 @@ bool image_writer_copy(
 				.at = at});
 }
 
+bool image_writer_share(
+	struct image_writer *writer, int from, uint64_t start, uint64_t count, uint64_t at)
+{
+	return fd_clone_range(from, (off_t)start, writer->fd, (off_t)at, count);
+}
+
 static bool is_waiting(const struct image_writer *writer, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < writer->n; i++) {

@@ -34,6 +34,13 @@ bool image_writer_put(struct image_writer *writer, const void *bytes, size_t cou
  */
 bool image_writer_copy(
 	struct image_writer *writer, int from, uint64_t start, uint64_t count, uint64_t at);
+/*
+ * Makes the image share these blocks of the file `from` at once, in the caller's thread; the
+ * numbers are as for image_writer_copy. False with errno set if the file systems cannot: nothing is
+ * written then.
+ */
+bool image_writer_share(
+	struct image_writer *writer, int from, uint64_t start, uint64_t count, uint64_t at);
 /* Reads bytes that were written; false with errno set. */
 bool image_writer_read(struct image_writer *writer, void *into, size_t count, uint64_t at);
 /* Records a write error by errno; returns false. */

@@ -110,12 +110,10 @@ static void identify(struct erofs_linker *linker, const char *name, const struct
 		linker->content, object->footer.tables_hash, sizeof object->footer.tables_hash);
 }
 
-bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name,
+/* Writes the inodes of an object whose data is placed. */
+static bool add_nodes(struct erofs_linker *linker, struct diag *diag, const char *name,
 	const struct object *object)
 {
-	note_runs(linker, object);
-	if (object->footer.data_bytes && !placer_add(linker->placer, object))
-		return image_writer_failed(linker->image, diag);
 	erofs_meta_begin(linker->meta, placer_reserve(linker->placer, 0));
 	struct erofs_entry top = {.name = name, .name_length = (uint8_t)strlen(name)};
 	if (!agree_on_setup(linker, object) ||
@@ -132,6 +130,27 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 	linker->ninodes += object->footer.inodes;
 	vec_push(linker->arena, &linker->root, top);
 	return true;
+}
+
+bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name,
+	const struct object *object)
+{
+	note_runs(linker, object);
+	if (object->footer.data_bytes && !placer_add(linker->placer, object))
+		return image_writer_failed(linker->image, diag);
+	return add_nodes(linker, diag, name, object);
+}
+
+uint64_t erofs_linker_reserve(struct erofs_linker *linker, uint64_t bytes)
+{
+	return placer_reserve(linker->placer, bytes);
+}
+
+bool erofs_linker_add_placed(struct erofs_linker *linker, struct diag *diag, const char *name,
+	const struct object *object)
+{
+	placer_add_placed(linker->placer);
+	return add_nodes(linker, diag, name, object);
 }
 
 /* ---- root and super block ---- */

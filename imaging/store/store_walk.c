@@ -66,8 +66,7 @@ void store_walk_content(struct store_walk *walk, const void *bytes, size_t count
 	nar_content(&walk->nar, bytes, count);
 }
 
-/* Reads all of a file that no visitor reads. */
-static bool read_file(struct store_walk *walk, int fd, uint64_t size)
+bool store_walk_read(struct store_walk *walk, int fd, uint64_t size)
 {
 	if (!walk->buffer)
 		walk->buffer = require_memory(malloc(READ_BYTES));
@@ -90,7 +89,7 @@ static bool walk_file(struct store_walk *walk, const struct store_node *node, in
 	if (walk->visitor->file)
 		ok = walk->visitor->file(walk->context, walk, node, fd);
 	else if (walk->hashed)
-		ok = read_file(walk, fd, node->size);
+		ok = store_walk_read(walk, fd, node->size);
 	nar_file_end(&walk->nar, node->size);
 	return ok;
 }

@@ -61,7 +61,7 @@ struct store_walk {
 	size_t root_length;     /* of the store path at the start of `path` */
 	uint32_t nodes;         /* so far */
 	uint64_t content_bytes; /* of all files so far */
-	unsigned char *buffer;  /* for files that no visitor reads */
+	unsigned char *buffer;  /* of store_walk_read */
 	/* the number of files with an access control list, which is left out; the first one's path
 	 */
 	size_t acls;
@@ -84,6 +84,8 @@ extern const char *const store_walk_left_out[];
 
 /* For visitors: adds the next bytes of the current file. */
 void store_walk_content(struct store_walk *walk, const void *bytes, size_t count);
+/* For visitors: reads all of the current file, without its holes, and adds it. */
+bool store_walk_read(struct store_walk *walk, int fd, uint64_t size);
 /* Record an error about the current node; return false. */
 bool store_walk_failed(const struct store_walk *walk);
 bool store_walk_changed(const struct store_walk *walk);

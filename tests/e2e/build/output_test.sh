@@ -95,7 +95,7 @@ cat >documented.jq <<'E2'
 	path: ["path", "step"],
 	bytes: ["bytes", "step", "total"],
 	done: ["bytes", "contentBytes", "format", "imageBytes", "modules", "packed", "path",
-		"paths", "reused", "rootHash", "source", "step", "version"],
+		"paths", "reused", "rootHash", "sharedBytes", "source", "step", "version"],
 	message: ["code", "column", "endColumn", "endLine", "file", "line", "message", "notes",
 		"severity", "suggestion"],
 	result: ["changed", "message", "path", "status"],
