@@ -14,8 +14,7 @@
 #include "imaging/cache/scan.h"
 #include "imaging/cache/verify.h"
 
-/* The directory of the cache, which need not exist yet; NULL, with an error, when there is none. */
-static const char *find_cache(struct invocation *call)
+const char *command_cache(struct invocation *call)
 {
 	const char *path = settings_cache(call->arena, call->diag, &call->cli.settings);
 	if (!path)
@@ -135,7 +134,7 @@ static void print_stats_json(
 
 bool cache_stats(struct invocation *call)
 {
-	const char *path = find_cache(call);
+	const char *path = command_cache(call);
 	if (!path)
 		return false;
 	struct cache_scan scan = {0};
@@ -186,7 +185,7 @@ static void print_gc(struct invocation *call, const struct cache_gc_result *resu
 
 bool cache_collect(struct invocation *call)
 {
-	const char *path = find_cache(call);
+	const char *path = command_cache(call);
 	if (!path)
 		return false;
 	const struct cli *cli = &call->cli;
@@ -227,7 +226,7 @@ static void print_verify(struct invocation *call, const struct cache_verify_resu
 
 bool cache_check(struct invocation *call)
 {
-	const char *path = find_cache(call);
+	const char *path = command_cache(call);
 	if (!path)
 		return false;
 	const struct cli *cli = &call->cli;

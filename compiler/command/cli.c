@@ -46,6 +46,8 @@ static const struct argument_command commands[] = {
 		"build all VMs of a host, their systemd units, and bin/install-host, which "
 		"installs them",
 		1, 1},
+	[COMMAND_CACHE_PACK] = {"cache pack", "PATH...",
+		"compress the closures of store paths into the cache, and build no runner", 1, ANY},
 	[COMMAND_CACHE_STATS] = {"cache stats", "",
 		"show the size of the cache of compressed store paths", 0, 0},
 	[COMMAND_CACHE_GC] = {"cache gc", "", "trim the cache to a size or an age", 0, 0},
@@ -65,8 +67,9 @@ static const struct argument_command commands[] = {
 #define PLANS (BUILDS | BIT(PLAN) | BIT(SIZE) | BIT(WHY))
 #define DESCRIPTIONS (PLANS | BIT(CHECK))
 #define CACHE (BIT(CACHE_STATS) | BIT(CACHE_GC) | BIT(CACHE_VERIFY))
+#define PACKS (BUILDS | BIT(CACHE_PACK))
 #define READS_CACHE (BUILDS | BIT(SIZE) | BIT(WHY))
-#define PRINTS_JSON (BIT(PLAN) | BIT(SIZE) | BIT(WHY) | BIT(DIFF) | CACHE)
+#define PRINTS_JSON (BIT(PLAN) | BIT(SIZE) | BIT(WHY) | BIT(DIFF) | CACHE | BIT(CACHE_PACK))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
 #define FLAG(f) ARGUMENT_IS_FLAG(struct cli, f)
@@ -153,20 +156,26 @@ static const struct argument_row rows[] = {
 		.commands = DESCRIPTIONS,
 		.doc = "override an option of the description, such as volumes.0.size=2G; may be "
 		       "repeated"},
-	{'j', "jobs", ARGUMENT_IS_CUSTOM(store_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
+	{.name = "set",
+		STRINGS(sets, "KEY=VALUE"),
+		.commands = BIT(CACHE_PACK),
+		.doc = "pack for descriptions with this option, such as storeDisk.type=erofs; may "
+		       "be repeated"},
+	{'j', "jobs", ARGUMENT_IS_CUSTOM(store_jobs, "N"),
+		.commands = PLANS | BIT(CACHE_VERIFY) | BIT(CACHE_PACK),
 		.doc = "use N threads; 0: one per CPU (default: $NIX_BUILD_CORES, else 0)"},
 	{.name = "cache",
 		STRING(settings.cache_dir, "DIR"),
-		.commands = READS_CACHE | CACHE,
+		.commands = READS_CACHE | BIT(CACHE_PACK) | CACHE,
 		.doc = "keep compressed store paths in DIR (default: ~/.cache/mvmbuild)"},
 	{.name = "cache-from",
 		STRINGS(settings.cache_from, "DIR"),
-		.commands = READS_CACHE,
+		.commands = READS_CACHE | BIT(CACHE_PACK),
 		.doc = "also take compressed store paths from the cache DIR, without writing to "
 		       "it; may be repeated"},
 	{.name = "cache-owner",
 		STRINGS(settings.cache_owners, "USER"),
-		.commands = READS_CACHE,
+		.commands = READS_CACHE | BIT(CACHE_PACK),
 		.doc = "trust files of USER in such a cache, beside root's and your own; may be "
 		       "repeated"},
 	{.name = "no-cache",
@@ -238,7 +247,7 @@ static const struct argument_row rows[] = {
 	{.name = "progress",
 		CHOICE(settings.progress, enum progress_style, "STYLE", "auto", "plain", "json",
 			"none"),
-		.commands = BUILDS,
+		.commands = PACKS,
 		.doc = "report progress on standard error: auto, plain, json or none"},
 	{'v', "verbose", FLAG(settings.verbose), .commands = BUILDS,
 		.doc = "print the time since the start with each step"},
@@ -431,7 +440,7 @@ static bool take_words(
 static void unite_streams(struct cli *cli, size_t command)
 {
 	enum progress_style *progress = &cli->settings.progress;
-	const bool builds = command != ARGUMENT_NO_COMMAND && (1u << command & BUILDS);
+	const bool builds = command != ARGUMENT_NO_COMMAND && (1u << command & PACKS);
 	if (!builds)
 		*progress = PROGRESS_NONE;
 	else if (*progress == PROGRESS_JSON && cli->format == DIAG_HUMAN)

@@ -362,6 +362,7 @@ bool command_run(struct invocation *call)
 		[COMMAND_DIFF] = run_diff,
 		[COMMAND_INIT] = run_init,
 		[COMMAND_HOST] = run_host,
+		[COMMAND_CACHE_PACK] = cache_pack,
 		[COMMAND_CACHE_STATS] = cache_stats,
 		[COMMAND_CACHE_GC] = cache_collect,
 		[COMMAND_CACHE_VERIFY] = cache_check,

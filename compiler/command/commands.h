@@ -21,8 +21,13 @@ struct invocation {
 bool command_run(struct invocation *call);
 
 /* cache.c */
+/* The directory of the cache, which need not exist yet; NULL, with an error, when there is none. */
+const char *command_cache(struct invocation *call);
 bool cache_stats(struct invocation *call);
 bool cache_collect(struct invocation *call);
 bool cache_check(struct invocation *call);
+
+/* cache_pack.c */
+bool cache_pack(struct invocation *call);
 
 #endif

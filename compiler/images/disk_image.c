@@ -51,6 +51,17 @@ static struct store_disk_request described_disk(
 	};
 }
 
+static void fill_settings(struct store_disk_request *request, const struct image_settings *settings,
+	const char *scratch)
+{
+	request->sharing = settings->sharing;
+	request->scratch_dir = scratch;
+	request->jobs = settings->jobs;
+	request->progress = settings->progress;
+	request->path_begins = settings->path_begins;
+	request->progress_context = settings->progress_context;
+}
+
 /* Deletes the disk if its hash tree cannot be appended. */
 static bool add_tree(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result)
@@ -85,17 +96,21 @@ static bool make_disk(struct arena *arena, struct diag *diag, const struct plan 
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
 	request.output = plan->vm->rootfs ? path_join(arena, scratch, "store-disk") : output;
-	request.sharing = settings->sharing;
-	request.scratch_dir = scratch;
-	request.jobs = settings->jobs;
 	request.cached = settings->no_sync || plan->vm->store_disk.verity;
-	request.progress = settings->progress;
-	request.path_begins = settings->path_begins;
-	request.progress_context = settings->progress_context;
+	fill_settings(&request, settings, scratch);
 	const struct store_way *way = disk_way(plan);
 	return way->make(diag, &request, result) &&
 		(!plan->vm->store_disk.verity || add_tree(diag, &request, result)) &&
 		move_disk(diag, plan, request.output, output);
+}
+
+bool disk_image_pack(struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *scratch,
+	struct store_disk_result *result)
+{
+	struct store_disk_request request = described_disk(plan, settings->cache_dir, NULL);
+	fill_settings(&request, settings, scratch);
+	return store_disk_pack(diag, &request, result);
 }
 
 int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir,

@@ -32,6 +32,13 @@ int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan);
 bool disk_image_make(struct arena *arena, struct diag *diag, const struct plan *plan,
 	const struct image_settings *settings, const char *scratch, const char *output,
 	struct image_results *results);
+/*
+ * Packs the closure of a plan into settings->cache_dir, and makes no disk. The plan needs only its
+ * `vm` and `closure`; `scratch` is an existing directory.
+ */
+bool disk_image_pack(struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *scratch,
+	struct store_disk_result *result);
 /* Predicts image_results.stored for the paths that are in the cache. Makes nothing. */
 int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir,
 	const struct cache_sharing *sharing);

@@ -74,15 +74,20 @@ static void report_result(struct arena *arena, struct progress *progress, const 
 		report_stage1(progress, plan, &result->images);
 }
 
+void progress_closure(struct progress *progress, const struct closure *closure)
+{
+	struct json_object *facts = progress_facts(STEP_CLOSURE);
+	fact(facts, "paths", closure->n);
+	fact_text(facts, "source", closure->source);
+	progress_step_end(
+		progress, facts, "closure: %zu store paths, from %s", closure->n, closure->source);
+}
+
 static void report_plan_read(struct progress *progress, const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
-	struct json_object *facts = progress_facts(STEP_CLOSURE);
-	fact(facts, "paths", plan->closure.n);
-	fact_text(facts, "source", plan->closure.source);
-	progress_step_end(progress, facts, "closure: %zu store paths, from %s", plan->closure.n,
-		plan->closure.source);
-	facts = progress_facts("kernel");
+	progress_closure(progress, &plan->closure);
+	struct json_object *facts = progress_facts("kernel");
 	fact_text(facts, "path", kernel->path);
 	fact_text(facts, "version", kernel->version);
 	fact_text(facts, "format", kernel_format_name(kernel->format));

@@ -7,6 +7,8 @@
 #include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
+/* Reports a closure that was read. */
+void progress_closure(struct progress *progress, const struct closure *closure);
 /* Reports a store disk; `title` begins the text. */
 void progress_disk(
 	struct progress *progress, const char *title, const struct store_disk_result *disk);

@@ -32,7 +32,7 @@ struct job {
 	struct store_disk_result *result;
 	const struct image_format *format;
 	struct image *image;
-	struct image_writer *writer;
+	struct image_writer *writer; /* NULL: objects are only packed */
 	struct object_cache *cache;
 	struct prefetch *prefetch;
 	struct item queue[QUEUE_MAX];
@@ -67,7 +67,8 @@ static bool item_link(struct job *job, struct item *item)
 			!cache_publish(job->cache, job->diag, &item->entry, item->path->name,
 				&item->object)))
 		return false;
-	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
+	if (job->writer &&
+		!job->format->link(job->image, job->diag, item->path->name, &item->object))
 		return false;
 	job->result->content_bytes += item->object.footer.content_bytes;
 	if (job->request->stored)
@@ -153,21 +154,39 @@ static bool queue_add(struct job *job, const struct store_path *path)
 	return true;
 }
 
-static bool link_all(struct job *job)
+static bool take_all(struct job *job)
 {
 	const struct closure *closure = job->request->closure;
 	for (size_t i = 0; i < closure->n; i++)
 		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MAX - 1))
 			return false;
-	if (!queue_settle(job, 0) ||
+	return queue_settle(job, 0);
+}
+
+static void report_end(const struct job *job)
+{
+	if (job->request->progress)
+		job->request->progress(
+			job->request->progress_context, job->total_bytes, job->total_bytes);
+}
+
+static bool link_all(struct job *job)
+{
+	if (!take_all(job) ||
 		!job->format->finish(
 			job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
 		return false;
 	image_writer_end(job->writer, job->result->image_bytes);
-	if (job->request->progress)
-		job->request->progress(
-			job->request->progress_context, job->total_bytes, job->total_bytes);
+	report_end(job);
 	return image_writer_finish(job->writer, job->diag);
+}
+
+static bool pack_all(struct job *job)
+{
+	if (!take_all(job))
+		return false;
+	report_end(job);
+	return true;
 }
 
 static void job_free(struct job *job)
@@ -205,15 +224,18 @@ static bool job_start(struct job *job, struct arena *arena)
 	if (job->cache)
 		job->prefetch = prefetch_new(job->cache, job->request->closure,
 			job->request->jobs ? job->request->jobs : 1);
-	job->writer = job->cache
-		? image_writer_new(job->diag, job->request->output, job->request->cached)
-		: NULL;
+	return job->cache;
+}
+
+static bool image_start(struct job *job)
+{
+	job->writer = image_writer_new(job->diag, job->request->output, job->request->cached);
 	if (job->writer)
 		job->format->open(job->image, job->writer);
 	return job->writer;
 }
 
-bool store_disk_link(struct diag *diag, const struct store_disk_request *request,
+static bool run_job(struct diag *diag, const struct store_disk_request *request, bool links,
 	struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
@@ -228,10 +250,23 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
 			? (uint64_t)request->closure->v[i].nar_size
 			: 0;
 	struct arena *arena = arena_new();
-	bool ok = job_start(&job, arena) && link_all(&job);
+	bool ok = job_start(&job, arena) && (!links || image_start(&job));
+	ok = ok && (links ? link_all : pack_all)(&job);
 	job_free(&job);
 	arena_free(arena);
 	return ok;
+}
+
+bool store_disk_link(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
+{
+	return run_job(diag, request, true, result);
+}
+
+bool store_disk_pack(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
+{
+	return run_job(diag, request, false, result);
 }
 
 void store_disk_peek(const struct store_disk_request *request)

@@ -73,6 +73,12 @@ struct store_disk_result {
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result);
 /*
+ * Packs the paths that no cache of the request has into request->cache_dir, and makes no image;
+ * `output` is unused.
+ */
+bool store_disk_pack(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result);
+/*
  * Fills `stored` for the paths that the cache has, without creating anything; `output` and
  * `scratch_dir` are unused.
  */

@@ -254,6 +254,43 @@ check "no more is removed than was asked for" test "$(stat_of .bytes)" -gt 20000
 check "a build after cache gc --max-size succeeds" build
 check "cache gc --max-size does not change the bytes" same
 
+# ---- only packed ----
+
+# pack CACHE [ARGUMENT]...: its output is in $printed.
+pack() {
+	"$MVMBUILD" cache pack --cache "$1" --set storeDir="$NIX_STORE_DIR" "${@:2}" \
+		>"$printed" 2>"$log"
+}
+lower=$test_dir/lower upper=$test_dir/upper
+one=$(nix-store -qR "$system" | grep -m 1 large-0)
+ln -s "$one" "$test_dir/result"
+check "cache pack takes a link to a store path" pack "$lower" "$test_dir/result"
+expect "it packs that path alone" "$printed" "^1 store paths packed, 0 from the cache, .*: $lower$"
+check "cache pack --cache-from --json packs a closure" \
+	pack "$upper" "$system" --cache-from "$lower" --json
+check "it leaves out what the other cache has" test "$(jq .packed "$printed")" = $((paths - 1))
+check "it takes that from the other cache" test "$(jq .reused "$printed")" = 1
+check "a second cache pack succeeds" pack "$upper" "$system" --cache-from "$lower"
+expect "it has nothing to pack" "$printed" "^0 store paths packed, $paths from the cache"
+check "a build from both caches succeeds" \
+	build --cache "$test_dir/unused" --cache-from "$lower" --cache-from "$upper"
+expect "it packs nothing" "$log" "0 store paths packed, $paths from the cache"
+check "it makes the same bytes" same
+check "a packed cache is sound" "$MVMBUILD" cache verify --cache "$upper"
+check "cache pack packs for other settings of the store disk" \
+	pack "$upper" "$one" --set 'storeDisk={level: 4}'
+expect "it packs the path again" "$printed" '^1 store paths packed, 0 from the cache'
+if command -v mkfs.erofs >/dev/null; then
+	check "cache pack packs for erofs" pack "$upper" "$one" --set storeDisk.type=erofs
+	check "its objects are erofs's" test -n "$(find "$upper" -name 'erofs-*')"
+	check "it leaves no temporary files" \
+		test -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name '.mvmbuild-cache-pack.*')"
+else
+	skip "cache pack packs for erofs" "mkfs.erofs is missing"
+fi
+check "cache pack fails for a path that is missing" fails pack "$upper" "$one-missing"
+expect "it names the path" "$log" "error: $one-missing does not exist"
+
 # ---- other users' caches ----
 
 theirs=$test_dir/theirs

@@ -33,7 +33,7 @@ offers "commands and descriptions begin a command line" 'build check cache vm.ya
 offers "commands are completed" 'check' 'build cache' mvmbuild ch
 offers "a command has its own options" '--matrix --set' '--gcroot' mvmbuild check --
 offers "options without a command are those of a build" '--gcroot -o' '--matrix' mvmbuild -
-offers "the cache has actions" 'stats gc verify' 'vm.yaml' mvmbuild cache ''
+offers "the cache has actions" 'pack stats gc verify' 'vm.yaml' mvmbuild cache ''
 offers "an action has its own options" '--max-age' '--matrix' mvmbuild cache gc --
 offers "hypervisors are known" 'qemu vfkit' 'vm.yaml' mvmbuild plan --hypervisor ''
 offers "formats are known" 'human json' 'vm.yaml' mvmbuild check --format ''

@@ -44,6 +44,17 @@ check "the runner is in the Nix store" test "${runner%/*}" = "$NIX_STORE_DIR"
 image=$(readlink -f "$runner/bin/..")
 boots "a runner as it was built" "$runner"
 
+# A cache as a derivation packs the closure that Nix exports to it.
+layered=$(build layered)
+check "nix-build makes a runner from a cache that is a derivation" \
+	test -x "$layered/bin/microvm-run"
+nix-store --read-log "$(build layer)" >"$log" 2>&1
+expect "the derivation packs the whole closure" "$log" '^[1-9][0-9]* store paths packed, 0 from'
+nix-store --read-log "$(readlink -f "$layered/bin/..")" >"$log" 2>&1
+expect "the runner packs nothing" "$log" ' 0 store paths packed, [1-9][0-9]* from the cache'
+check "the cache does not change the disk's bytes" \
+	cmp "$runner/share/microvm/stage1.squashfs" "$layered/share/microvm/stage1.squashfs"
+
 # The result is the only garbage collector root.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"

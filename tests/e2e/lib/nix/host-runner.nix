@@ -12,16 +12,35 @@ let
   inherit (import ../../../demo/demo.nix { inherit busyboxProgram; }) data run;
   host = run "host-tools" { files = builtins.path { name = "files"; path = hostTools; }; }
     ''cp -r $files $out'';
-  mk = description: import ../../../../templates/nix/runner.nix {
+  make = extraArgs: description: import ../../../../templates/nix/runner.nix {
+    inherit extraArgs;
     mvmbuild = host;
     bash = host;
     coreutils = host;
     description = { inherit toplevel; storeDir = builtins.storeDir; mem = 256; } // description;
   };
+  mk = make [ ];
+  nixbuilt = { hostName = "nixbuilt"; volumes = [ { image = "data.img"; size = 8; } ]; };
+  # A cache as a derivation.
+  layer = derivation {
+    name = "cache-layer";
+    system = builtins.currentSystem;
+    builder = "${host}/bin/bash";
+    __structuredAttrs = true;
+    outputs = [ "out" ];
+    exportReferencesGraph.closure = [ toplevel ];
+    args = [ "-euc" ''
+      [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
+      . "''${NIX_ATTRS_JSON_FILE%.json}.sh"
+      ${host}/bin/mvmbuild cache pack --progress plain --cache "''${outputs[out]}" --set storeDir=${builtins.storeDir} ${toplevel}
+    '' ];
+  };
 in
 {
-  inherit host toplevel linux data;
-  runner = mk { hostName = "nixbuilt"; volumes = [ { image = "data.img"; size = 8; } ]; };
+  inherit host toplevel linux data layer;
+  runner = mk nixbuilt;
+  # Its disk is linked from the cache.
+  layered = make [ "--cache-from" layer ] nixbuilt;
   # A derivation as it is, in preStart's text, and further paths for the guest.
   odd = mk {
     microvm = {
