@@ -278,6 +278,8 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set_text(object, "hypervisor", plan->backend->name);
 	set_text(object, "init", plan->system.init);
 	set_bool(object, "nixos", plan->system.nixos);
+	if (plan->system.prepare_root)
+		set_text(object, "prepareRoot", plan->system.prepare_root);
 	set(object, "kernel", kernel_json(plan));
 	set(object, "initrd",
 		plan->own_stage1 ? json_object_new_string("stage1")

@@ -183,6 +183,8 @@ const char *plan_summary(struct arena *arena, const struct plan *plan, const cha
 	const struct writer writer = {arena, &out, plan};
 	buf_printf(&out, "%s on %s\n", plan->vm->host_name, plan->backend->name);
 	line(&writer, "system", shown(&writer, plan->system.toplevel));
+	if (plan->system.prepare_root)
+		line(&writer, "activation", shown(&writer, plan->system.prepare_root));
 	write_kernel(&writer);
 	write_machine(&writer);
 	write_network(&writer);

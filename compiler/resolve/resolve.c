@@ -14,7 +14,7 @@
 #include "compiler/resolve/rootfs.h"
 #include "imaging/kernel/parameters.h"
 
-enum { SMALL_FILE_BYTES = 1 << 20 };
+enum { SMALL_FILE_BYTES = 1 << 20, PROGRAM_BYTES = 16 << 20 };
 
 struct resolver {
 	struct arena *arena;
@@ -22,6 +22,7 @@ struct resolver {
 	const struct vm *vm;
 	struct system *system;
 	struct json_object *bootspec; /* org.nixos.bootspec.v1, or NULL */
+	bool etc_overlay;             /* the bootspec names an overlay for /etc */
 	/* whether `system` has a toplevel; without one, only files that options name are known */
 	bool rooted;
 };
@@ -112,12 +113,15 @@ static bool load_bootspec(struct resolver *resolver)
 		return true;
 	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
 		return false;
-	struct json_object *document = json_tokener_parse(text.p), *spec = NULL;
+	struct json_object *document = json_tokener_parse(text.p), *spec = NULL, *init = NULL;
 	if (document && json_object_object_get_ex(document, "org.nixos.bootspec.v1", &spec))
 		resolver->bootspec = json_object_get(spec);
 	else
 		diag_warning(resolver->diag, NULL, "bootspec",
 			"%s is ignored: it has no org.nixos.bootspec.v1", path);
+	resolver->etc_overlay = document &&
+		json_object_object_get_ex(document, "org.nixos.nixos-init.v1", &init) &&
+		json_object_object_get_ex(init, "etc_metadata_image", NULL);
 	json_object_put(document);
 	return true;
 }
@@ -141,6 +145,65 @@ static const char *derived_path(
 	if (path_exists(path))
 		return follow_link(resolver, path);
 	return bootspec_key ? bootspec_text(resolver, bootspec_key) : NULL;
+}
+
+/* ---- activation ---- */
+
+/*
+ * With boot.initrd.systemd.enable the toplevel's init is a copy of systemd's program, and its
+ * second stage is prepare-root (nixos/modules/system/activation/top-level.nix of nixpkgs). With
+ * system.nixos-init.enable programs of its initrd replace prepare-root.
+ */
+static bool is_systemd(struct resolver *resolver, const char *init)
+{
+	struct bytes first, second;
+	struct stat one, other;
+	const char *systemd = in_toplevel(resolver, "systemd/lib/systemd/systemd");
+	if (stat(init, &one) != 0 || stat(systemd, &other) != 0 || one.st_size != other.st_size)
+		return false;
+	if (one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+		return true;
+	return file_read(resolver->arena, resolver->diag, init, PROGRAM_BYTES, &first) &&
+		file_read(resolver->arena, resolver->diag, systemd, PROGRAM_BYTES, &second) &&
+		first.n == second.n && memcmp(first.p, second.p, first.n) == 0;
+}
+
+/* The script that switches to this system in a running one mounts the overlay, too. */
+static bool has_etc_overlay(struct resolver *resolver)
+{
+	struct bytes text;
+	const char *activate = in_toplevel(resolver, "activate");
+	if (resolver->etc_overlay || path_exists(in_toplevel(resolver, "etc-metadata-image")))
+		return true;
+	return path_is_regular_file(activate) &&
+		file_read(resolver->arena, resolver->diag, activate, SMALL_FILE_BYTES, &text) &&
+		strstr(text.p, "-etc-metadata");
+}
+
+static bool refuse_activation(struct resolver *resolver, const char *option, const char *does)
+{
+	const struct vm *vm = resolver->vm;
+	return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
+		"unsupported-activation",
+		"toplevel: %s has %s: its own initrd %s, which mvmbuild's stage 1 does not; set "
+		"initrd: guest, or disable that option",
+		vm->toplevel, option, does);
+}
+
+/* How NixOS is activated in our stage 1. */
+static bool resolve_activation(struct resolver *resolver)
+{
+	struct system *system = resolver->system;
+	const char *program = in_toplevel(resolver, "prepare-root");
+	if (!system->nixos || resolver->vm->initrd)
+		return true;
+	if (access(program, X_OK) == 0)
+		system->prepare_root = program;
+	else if (is_systemd(resolver, system->init))
+		return refuse_activation(
+			resolver, "system.nixos-init.enable", "activates the system");
+	return !has_etc_overlay(resolver) ||
+		refuse_activation(resolver, "system.etc.overlay.enable", "mounts /etc");
 }
 
 /* ---- kernel ---- */
@@ -303,7 +366,7 @@ static bool resolve_parameters(struct resolver *resolver)
 
 bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, struct system *system)
 {
-	struct resolver resolver = {arena, diag, vm, system, NULL, false};
+	struct resolver resolver = {arena, diag, vm, system, NULL, false, false};
 	*system = (struct system){0};
 	if (vm_refused(vm, &vm->store_dir) || vm_refused(vm, &vm->rootfs))
 		return false;
@@ -311,6 +374,7 @@ bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, str
 		? rootfs_resolve(arena, diag, vm, system)
 		: !vm_refused(vm, &vm->toplevel) && resolve_toplevel(&resolver);
 	bool ok = resolver.rooted && load_bootspec(&resolver);
+	ok = ok && (vm->rootfs || resolve_activation(&resolver));
 	ok &= !vm_refused(vm, &vm->kernel) && resolve_kernel(&resolver);
 	ok &= !vm_refused(vm, &vm->kernel_modules) && resolve_modules(&resolver);
 	ok &= !vm_refused(vm, &vm->initrd) && resolve_initrd(&resolver);

@@ -26,6 +26,8 @@ struct system {
 	struct root_owner root; /* of a root file system */
 	const char *init;       /* TOPLEVEL/init, or a path in the root file system */
 	bool nixos;             /* it is a NixOS system */
+	/* of NixOS, with systemd as its init: the program that activates it before; NULL: none */
+	const char *prepare_root;
 	struct kernel kernel;
 	const char *kernel_modules; /* directory for modules_resolve; NULL: none */
 	const char *initrd;         /* NULL: our own stage 1 */

@@ -83,10 +83,23 @@ void progress_closure(struct progress *progress, const struct closure *closure)
 		progress, facts, "closure: %zu store paths, from %s", closure->n, closure->source);
 }
 
+/* A NixOS whose second stage is not its init is worth a line: its boot takes another way. */
+static void report_activation(struct progress *progress, const struct system *system)
+{
+	if (!system->prepare_root)
+		return;
+	struct json_object *facts = progress_facts("activation");
+	fact_text(facts, "program", system->prepare_root);
+	progress_step_end(progress, facts,
+		"activation: NixOS with systemd in its initrd; stage 1 runs %s",
+		system->prepare_root);
+}
+
 static void report_plan_read(struct progress *progress, const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
 	progress_closure(progress, &plan->closure);
+	report_activation(progress, &plan->system);
 	struct json_object *facts = progress_facts("kernel");
 	fact_text(facts, "path", kernel->path);
 	fact_text(facts, "version", kernel->version);

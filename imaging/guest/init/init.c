@@ -9,6 +9,8 @@
  *     step.c        executes one step
  *     disk.c        finds the guest's disks
  *     mounts.c      mounts file systems
+ *     child.c       waits for a program
+ *     nixos.c       what NixOS expects of a first stage
  *     file.c        files and directories
  *     probe.c       identifies file systems
  *     grow.c        enlarges file systems to the size of their disks
@@ -30,6 +32,7 @@
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
 #include "imaging/guest/init/mounts.h"
+#include "imaging/guest/init/nixos.h"
 #include "imaging/guest/init/parameters.h"
 #include "imaging/guest/init/plan.h"
 #include "imaging/guest/init/step.h"
@@ -118,18 +121,6 @@ static void wait_for_console(const struct parameters *parameters)
 		nanosleep(&(struct timespec){.tv_nsec = CONSOLE_POLL_MS * 1000000L}, NULL);
 }
 
-/* NixOS's activation and tools recognize NixOS by this file. */
-static void mark_nixos(void)
-{
-	int mark = directories_make("/etc", 0755, NULL)
-		? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
-		: -1;
-	if (mark >= 0)
-		close(mark);
-	else
-		message("cannot make /etc/NIXOS: %s", strerror(errno));
-}
-
 /* ENOENT for an existing script or program refers to its interpreter. */
 static void explain_interpreter(const char *init)
 {
@@ -179,6 +170,7 @@ static _Noreturn void hand_over(
 		"/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/"
 		"sbin:/usr/bin:/sbin:/bin",
 		0);
+	nixos_prepare_root(parameters, init);
 	debug(parameters, "handing over to %s", init);
 	arguments[0] = text_join(init, "");
 	execv(init, arguments);
@@ -210,6 +202,6 @@ int main(int argument_count, char **arguments)
 	for (size_t i = layers; i < plan.nsteps; i++)
 		step_do(&parameters, &plan.steps[i], initramfs);
 	if (plan.nixos)
-		mark_nixos();
+		nixos_mark();
 	hand_over(&parameters, parameters.init ? parameters.init : plan.init, arguments, initramfs);
 }

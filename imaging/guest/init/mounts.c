@@ -29,6 +29,17 @@ static const struct {
 };
 enum { KERNEL_MOUNTS = sizeof kernel_mounts / sizeof *kernel_mounts };
 
+/* Shells and other programs expect these names; devtmpfs does not make them. */
+static void link_descriptors(void)
+{
+	static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+		{"/proc/self/fd/0", "/dev/stdin"}, {"/proc/self/fd/1", "/dev/stdout"},
+		{"/proc/self/fd/2", "/dev/stderr"}};
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+		if (symlink(links[i][0], links[i][1]) != 0 && errno != EEXIST)
+			message("cannot make %s: %s", links[i][1], strerror(errno));
+}
+
 void mounts_early(void)
 {
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
@@ -42,6 +53,7 @@ void mounts_early(void)
 			errno != EBUSY)
 			message("cannot mount %s: %s", kernel_mounts[i].target, strerror(errno));
 	}
+	link_descriptors();
 }
 
 /* ---- options ---- */

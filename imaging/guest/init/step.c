@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/plain_file.h"
+#include "imaging/guest/init/child.h"
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/grow.h"
 #include "imaging/guest/init/message.h"
@@ -16,8 +16,6 @@
 #include "imaging/guest/init/verity.h"
 
 extern char **environ;
-
-enum { EXIT_NOT_STARTED = 127 };
 
 static void require(
 	const struct parameters *parameters, bool done, const char *what, const char *path)
@@ -62,29 +60,16 @@ static _Noreturn void execute(const struct stage1_run *run, int initramfs)
 	if (program >= 0)
 		syscall(SYS_execveat, program, "", run->arguments, environ, AT_EMPTY_PATH);
 	message("cannot start %s: %s", run->arguments[0], strerror(errno));
-	_exit(EXIT_NOT_STARTED);
+	_exit(CHILD_NOT_STARTED);
 }
 
 static void run_program(
 	const struct parameters *parameters, const struct stage1_run *run, int initramfs)
 {
-	const char *name = run->arguments[0];
-	int status = 0;
-	pid_t pid = fork();
-	if (pid == 0)
+	const pid_t child = fork();
+	if (child == 0)
 		execute(run, initramfs);
-	require(parameters, pid > 0, "start", name);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		debug(parameters, "%s is done", name);
-		return;
-	}
-	if (WIFSIGNALED(status))
-		message("FAILED: %s was ended by signal %d", name, WTERMSIG(status));
-	else
-		message("FAILED: %s ended with status %d", name, WEXITSTATUS(status));
-	stop(parameters);
+	child_finish(parameters, child, run->arguments[0]);
 }
 
 void step_do(const struct parameters *parameters, const struct stage1_step *step, int initramfs)

@@ -71,4 +71,21 @@ expect "$name: the initrd of the description boots" "$console" '^guest-initrd: s
 expect "$name: a kernel parameter with a blank stays one" \
 	"$console" 'Command line: .* one\.more="a b"'
 
+# boot.initrd.systemd.enable
+name=systemd
+echo 'mem: 256' | compile systemd "$(shaped toplevel --argstr systemdInitrd yes)" || finish
+expect "$name: the build prints how the system is activated" "$test_dir/systemd.log" \
+	'^activation: NixOS with systemd in its initrd; stage 1 runs .*/prepare-root$'
+boot systemd '^nixos: '
+well
+expect "$name: the output of prepare-root is on the console" "$console" '^prepare-root: started'
+
+name=activation
+echo 'mem: 256' | compile activation "$(shaped toplevel --argstr systemdInitrd fails)" || finish
+boot activation '^stage1: '
+check "$name: a failure of prepare-root ends the VM" test "$status" != 124
+expect "$name: the message has the status" \
+	"$console" '^stage1: FAILED: .*/prepare-root ended with status 3'
+expect_no "$name: systemd is not started" "$console" '^nixos: '
+
 finish

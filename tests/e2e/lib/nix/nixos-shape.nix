@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 # A toplevel with everything that NixOS's has: kernel, modules, an initrd that boots, parameters,
 # bootspec. Its init checks each assumption of NixOS's second stage, prints "nixos: ok …" or "nixos:
-# FAILED …" for it, and ends the VM.
+# FAILED …" for it, and ends the VM. With systemdInitrd it has the shape of a NixOS with
+# boot.initrd.systemd.enable: init is a copy of systemd's program, and the second stage is
+# prepare-root.
 {
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
   bootspecOnly ? "", # "yes": without what the bootspec says, too
   # what `mvmbuild plan --mounts` printed: the initrd then mounts as templates/nix/guest.nix says
   mountsFile ? "",
+  systemdInitrd ? "", # "yes"; "fails": prepare-root fails
 }:
 
 let
@@ -90,6 +93,8 @@ let
       mount -t proc proc /proc
       mount -t sysfs sysfs /sys
       mount -t devtmpfs devtmpfs /dev
+      ln -s /proc/self/fd /dev/fd
+      for n in 0/stdin 1/stdout 2/stderr; do ln -s "/proc/self/fd/''${n%/*}" "/dev/''${n#*/}"; done
       echo "guest-initrd: started"
       for name in virtio_mmio virtio_pci virtio_blk squashfs crc32c_generic erofs; do modprobe "$name"; done
       init=$(tr ' ' '\n' < /proc/cmdline | sed -n 's/^init=//p')
@@ -148,6 +153,14 @@ let
     is "output is the console" /dev/console "$(device 1)"
     is "errors go to the console" /dev/console "$(device 2)"
     is "the mask for new files is 022" 0022 "$(umask)"
+    is "a shell can open its descriptors" yes "$(echo yes | cat /dev/fd/0)"
+    is "/dev/stdin is there" yes "$(echo yes | cat /dev/stdin)"
+    is "/dev/stdout is there" yes "$(echo yes >/dev/stdout)"
+    is "/dev/stderr is there" yes "$(echo yes 2>&1 >/dev/stderr)"
+    if [ -e "$top/prepare-root" ]; then
+      is "prepare-root ran before" "true 0" "$(cat /run/prepared)"
+      is "what prepare-root needs is not in the environment" "" "''${IN_NIXOS_SYSTEMD_STAGE1-}"
+    fi
     for word in ${kernelParams}; do
       is "the kernel has the parameter $word" "$word" "$(parameter "$word")"
     done
@@ -156,11 +169,19 @@ let
   '';
 
   toplevel = run "nixos-system-shape-23.11" {
-    inherit kernelParams bootspecOnly;
+    inherit kernelParams bootspecOnly systemdInitrd;
     init = ''
       #!${busybox}/bin/sh
       ${contract} @out@ "$0" $$
       ${busybox}/bin/reboot -f
+    '';
+    prepareRoot = ''
+      #!${busybox}/bin/sh
+      echo "prepare-root: started"
+      case $(${busybox}/bin/readlink /proc/$$/fd/1) in /dev/console*) status=0 ;; *) status=1 ;; esac
+      [ $$ != 1 ] || status=1
+      echo "$IN_NIXOS_SYSTEMD_STAGE1 $status" >/run/prepared
+      ${if systemdInitrd == "fails" then "exit 3" else ""}
     '';
     # The builder puts its own path in.
     bootspec = toJSON {
@@ -179,6 +200,12 @@ let
     mkdir "$out"
     printf %s "$init" | sed "s|@out@|$out|" > "$out/init"
     chmod +x "$out/init"
+    if [ -n "$systemdInitrd" ]; then
+      mkdir -p "$out/systemd/lib/systemd"
+      cp "$out/init" "$out/systemd/lib/systemd/systemd"
+      printf %s "$prepareRoot" > "$out/prepare-root"
+      chmod +x "$out/prepare-root"
+    fi
     printf %s "$bootspec" | sed "s|@out@|$out|g" > "$out/boot.json"
     ln -s ${linux}/bzImage "$out/kernel"
     ln -s ${kernelModules} "$out/kernel-modules"

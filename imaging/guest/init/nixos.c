@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/guest/init/nixos.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/plain_file.h"
+#include "imaging/guest/init/child.h"
+#include "imaging/guest/init/file.h"
+#include "imaging/guest/init/message.h"
+
+void nixos_mark(void)
+{
+	int mark = directories_make("/etc", 0755, NULL)
+		? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
+		: -1;
+	if (mark >= 0)
+		close(mark);
+	else
+		message("cannot make /etc/NIXOS: %s", strerror(errno));
+}
+
+/* The program in the directory of `init`, for the caller to free; NULL: there is none. */
+static char *program_beside(const char *init)
+{
+	char *directory = text_join(init, "");
+	char *slash = strrchr(directory, '/');
+	if (slash)
+		*slash = '\0';
+	char *program = slash ? text_join(directory, "/prepare-root") : NULL;
+	free(directory);
+	if (program && access(program, X_OK) == 0)
+		return program;
+	free(program);
+	return NULL;
+}
+
+/*
+ * init= may lead to a system through a link, such as /nix/var/nix/profiles/system/init, and a
+ * system's init may be a link to systemd.
+ */
+static char *find_program(const char *init)
+{
+	char *program = program_beside(init);
+	char *target = program ? NULL : realpath(init, NULL);
+	if (target)
+		program = program_beside(target);
+	free(target);
+	return program;
+}
+
+void nixos_prepare_root(const struct parameters *parameters, const char *init)
+{
+	char *program = find_program(init);
+	if (!program)
+		return;
+	debug(parameters, "running %s", program);
+	pid_t child = fork();
+	if (child == 0) {
+		setenv("IN_NIXOS_SYSTEMD_STAGE1", "true", 1);
+		execl(program, program, (char *)NULL);
+		message("cannot start %s: %s", program, strerror(errno));
+		_exit(CHILD_NOT_STARTED);
+	}
+	child_finish(parameters, child, program);
+	free(program);
+}
