@@ -91,8 +91,8 @@ bool settings_sharing(struct arena *arena, struct diag *diag, const struct build
 	for (size_t i = 0; i < settings->cache_owners.n; i++)
 		if (!find_user(diag, settings->cache_owners.v[i], &owners[i]))
 			return false;
-	*sharing = (struct cache_sharing){
-		settings->cache_from.v, settings->cache_from.n, {owners, settings->cache_owners.n}};
+	*sharing = (struct cache_sharing){settings->cache_from.v, settings->cache_from.n,
+		{.v = owners, .n = settings->cache_owners.n}};
 	*out = sharing->n ? sharing : NULL;
 	return true;
 }

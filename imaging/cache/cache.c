@@ -44,6 +44,7 @@ struct object_cache {
 	struct spare uses; /* records the objects that this build needs */
 	VEC(struct spare) spares;
 	struct bundle_writer waiting;
+	uint32_t day; /* of the first use of new objects */
 	bool bundled, warned;
 };
 
@@ -132,6 +133,8 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 	cache->shelf_path = path_join(arena, cache->where, cache->settings);
 	const bool ok = (cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) &&
 		open_foreign(cache, request->sharing);
+	/* The output of a derivation must not depend on the day. */
+	cache->day = cache_is_in_nix_store(cache->where) ? 0 : bundle_today();
 	for (size_t i = 0; ok && i < cache->shelves.n; i++) {
 		shelf_advise(&cache->shelves.v[i], request->closure->n);
 		note_broken(cache, &cache->shelves.v[i]);
@@ -182,7 +185,7 @@ static bool bundle_small(struct object_cache *cache, struct cache_entry *entry, 
 	entry->name[0] = '\0';
 	vec_push(cache->arena, &cache->spares, spare);
 	bundle_add(&cache->waiting, object->footer.name_hash, name, object->memory,
-		(size_t)object_bytes(&object->footer), bundle_today());
+		(size_t)object_bytes(&object->footer), cache->day);
 	if (cache->waiting.objects.n >= BUNDLE_BYTES)
 		publish_waiting(cache);
 	return true;

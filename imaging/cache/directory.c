@@ -46,7 +46,7 @@ static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 
 static bool is_trusted(uid_t uid, const struct cache_owners *owners)
 {
-	bool found = uid == 0 || uid == geteuid();
+	bool found = owners->everyone || uid == 0 || uid == geteuid();
 	for (size_t i = 0; i < owners->n; i++)
 		found |= owners->v[i] == uid;
 	return found;
@@ -55,6 +55,19 @@ static bool is_trusted(uid_t uid, const struct cache_owners *owners)
 bool cache_file_is_trusted(const struct stat *st, const struct cache_owners *owners)
 {
 	return !(st->st_mode & 022) && is_trusted(st->st_uid, owners);
+}
+
+bool cache_is_in_nix_store(const char *path)
+{
+	const char *store = getenv("NIX_STORE");
+	if (!store || store[0] != '/')
+		return false;
+	char *real = realpath(path, NULL), *real_store = realpath(store, NULL);
+	const size_t n = real_store ? strlen(real_store) : 0;
+	const bool inside = real && n > 1 && strncmp(real, real_store, n) == 0 && real[n] == '/';
+	free(real);
+	free(real_store);
+	return inside;
 }
 
 bool cache_is_trusted(

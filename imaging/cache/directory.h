@@ -38,6 +38,7 @@
 struct cache_owners {
 	const uid_t *v;
 	size_t n;
+	bool everyone;
 };
 
 struct cache_directory {
@@ -63,6 +64,12 @@ void cache_directory_close(struct cache_directory *directory);
 /* Opens the directory `name` below `parent`, creating it if missing; -1 with an error. */
 int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent,
 	const char *name, const char *path);
+
+/*
+ * Whether a Nix build runs, and the directory is in its store ($NIX_STORE): an input, which nobody
+ * can change, or the output.
+ */
+bool cache_is_in_nix_store(const char *path);
 
 /*
  * Whether only trusted users can write to a directory of a cache that others fill; records an error

@@ -160,7 +160,7 @@ bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct
 			"cannot open the cache directory %s: %s", path, strerror(errno));
 	uid_t *owner = arena_alloc(arena, sizeof *owner);
 	*owner = st.st_uid;
-	out->owners = (struct cache_owners){owner, 1};
+	out->owners = (struct cache_owners){.v = owner, .n = 1};
 	bool ok = cache_is_trusted(diag, top, path, &out->owners);
 	const struct strings names = list(arena, top);
 	for (size_t i = 0; ok && i < names.n; i++) {

@@ -109,7 +109,11 @@ bool shelf_open(struct diag *diag, const char *path, int objects, const char *se
 bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings,
 	const struct cache_owners *owners, struct shelf *out)
 {
+	static const struct cache_owners everyone = {.everyone = true};
 	*out = (struct shelf){.objects = -1, .bundles = -1};
+	/* Root's files belong to nobody in the user namespace of Nix's sandbox. */
+	if (cache_is_in_nix_store(cache))
+		owners = &everyone;
 	FD_CLEANUP int top = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",

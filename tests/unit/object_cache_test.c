@@ -395,9 +395,41 @@ static void caches_writable_by_others_are_refused(void **state)
 	assert_true(link_is_refused(f, &sharing));
 	assert_said(f, "--cache-owner 12345");
 	static const uid_t owners[] = {12345};
-	sharing.owners = (struct cache_owners){owners, 1};
+	sharing.owners = (struct cache_owners){.v = owners, .n = 1};
 	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+/* In the sandbox of a Nix build, root's files seem to belong to nobody. */
+static void anyones_cache_in_the_store_of_a_nix_build_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_sharing sharing;
+	const char *const directories[] = {scratch_path(f, "nix/theirs")};
+	share(f, &sharing, directories);
+	if (!is_root())
+		skip();
+	shell(f, "mkdir nix nix2; mv theirs nix; chown -R 12345 nix", NULL, NULL);
+	assert_true(link_is_refused(f, &sharing));
+	setenv("NIX_STORE", scratch_path(f, "nix2"), 1);
+	assert_true(link_is_refused(f, &sharing));
+	setenv("NIX_STORE", scratch_path(f, "nix"), 1);
+	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
+	unsetenv("NIX_STORE");
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+static void a_cache_in_the_store_of_a_nix_build_records_no_day(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	setenv("NIX_STORE", scratch_path(f, "."), 1);
+	link_store(f, "image");
+	unsetenv("NIX_STORE");
+	const char *bundle = shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL);
+	const struct bytes whole = contents(f, scratch_path(f, bundle));
+	static const uint32_t none[40];
+	assert_memory_equal(whole.p + whole.n - sizeof none, none, sizeof none);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -418,6 +450,8 @@ int main(void)
 		TEST(a_shared_cache_replaces_damaged_objects),
 		TEST(another_build_of_a_path_is_not_used),
 		TEST(caches_writable_by_others_are_refused),
+		TEST(anyones_cache_in_the_store_of_a_nix_build_is_read),
+		TEST(a_cache_in_the_store_of_a_nix_build_records_no_day),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
