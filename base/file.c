@@ -35,14 +35,14 @@ static bool read_stream(int fd, size_t limit, struct buf *buf)
 	}
 }
 
-bool file_read(
-	struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out)
+bool file_read_at(struct arena *arena, struct diag *diag, const struct pos *where, const char *path,
+	size_t limit, struct bytes *out)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	FD_CLEANUP int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s",
-			path, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, where, "unreadable-file",
+			"cannot open %s: %s", path, strerror(errno));
 	BUF_CLEANUP struct buf buf = {0};
 	struct stat st;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size > limit)
@@ -52,10 +52,16 @@ bool file_read(
 		return true;
 	}
 	if (errno == EFBIG)
-		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large",
+		return diag_error(diag, STATUS_INPUT, where, "file-too-large",
 			"%s is larger than %zu MiB", path, limit >> 20);
-	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", path,
+	return diag_error(diag, STATUS_INPUT, where, "unreadable-file", "cannot read %s: %s", path,
 		strerror(errno));
+}
+
+bool file_read(
+	struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out)
+{
+	return file_read_at(arena, diag, NULL, path, limit, out);
 }
 
 static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)

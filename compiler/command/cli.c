@@ -206,7 +206,7 @@ static const struct argument_row rows[] = {
 	{.name = "matrix",
 		FLAG(matrix),
 		.commands = BIT(CHECK),
-		.doc = "print which hypervisors can run the VM, and why the others cannot"},
+		.doc = "print which hypervisors can run each VM, and why the others cannot"},
 	{.name = "json", FLAG(json), .commands = BIT(CHECK), .doc = "print the matrix as JSON"},
 	{.name = "syntax",
 		FLAG(syntax),
@@ -216,7 +216,7 @@ static const struct argument_row rows[] = {
 	{.name = "mounts",
 		FLAG(mounts),
 		.commands = BIT(PLAN),
-		.doc = "print only the guest's mounts, as JSON; the description needs no "
+		.doc = "print only each guest's mounts, as JSON; the description needs no "
 		       "toplevel"},
 	{.name = "host",
 		FLAG(host),

@@ -108,16 +108,73 @@ static void print_matrix(struct json_object *matrix)
 	}
 }
 
+/* NULL after an error */
+static struct json_object *matrix_of(struct session *session)
+{
+	return session_read(session) ? vm_matrix(session->arena, session->vm, session->storage)
+				     : NULL;
+}
+
+static void print_json(struct arena *arena, struct json_object *report)
+{
+	fputs(report_text(arena, report), stdout);
+	json_object_put(report);
+}
+
 static bool check_matrix(struct session *session, bool json)
 {
-	if (!session_read(session))
+	struct json_object *matrix = matrix_of(session);
+	if (!matrix)
 		return false;
-	struct json_object *matrix = vm_matrix(session->arena, session->vm, session->storage);
 	if (json)
-		fputs(report_text(session->arena, matrix), stdout);
+		print_json(session->arena, json_object_get(matrix));
 	else
 		print_matrix(matrix);
 	json_object_put(matrix);
+	return true;
+}
+
+/* Makes a report on each VM of a host, below the VM's name: {"vms": {...}}; NULL after an error. */
+static struct json_object *report_host(
+	struct invocation *call, const char *file, struct json_object *(*report)(struct session *))
+{
+	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
+	struct json_object *whole = json_object_new_object(), *vms = json_object_new_object();
+	bool ok = fleet_read(&call->session, file, fleet);
+	for (size_t i = 0; i < fleet->vms.n; i++) {
+		const struct fleet_vm *vm = &fleet->vms.v[i];
+		struct session own;
+		struct json_object *one = NULL;
+		if (fleet_begin_vm(&call->session, fleet, vm, call->arena, call->diag, &own))
+			one = report(&own);
+		ok &= one != NULL;
+		json_object_object_add(vms, vm->name, one);
+	}
+	fleet_free(fleet);
+	json_object_object_add(whole, "vms", vms);
+	if (ok)
+		return whole;
+	json_object_put(whole);
+	return NULL;
+}
+
+static bool check_host_matrix(struct invocation *call, const char *file)
+{
+	struct json_object *whole = report_host(call, file, matrix_of);
+	const char *between = "";
+	if (!whole)
+		return false;
+	json_object_object_foreach(json_object_object_get(whole, "vms"), name, matrix)
+	{
+		if (call->cli.json)
+			break;
+		printf("%s%s:\n", between, printable_text(call->arena, name));
+		print_matrix(matrix);
+		between = "\n";
+	}
+	if (call->cli.json)
+		print_json(call->arena, json_object_get(whole));
+	json_object_put(whole);
 	return true;
 }
 
@@ -144,20 +201,14 @@ static bool check_host(struct invocation *call, const char *file)
 static bool run_check(struct invocation *call)
 {
 	const char *host = host_file(call);
-	if (host && !call->cli.matrix)
-		return check_host(call, host);
+	if (host)
+		return (call->cli.matrix ? check_host_matrix : check_host)(call, host);
 	if (call->cli.matrix)
 		return check_matrix(&call->session, call->cli.json);
 	return call->cli.syntax ? session_check(&call->session) : session_plan(&call->session);
 }
 
 /* ---- plan ---- */
-
-static void print_json(struct arena *arena, struct json_object *report)
-{
-	fputs(report_text(arena, report), stdout);
-	json_object_put(report);
-}
 
 static void print_plan(struct arena *arena, const struct plan *plan, const char *runner)
 {
@@ -209,21 +260,29 @@ static bool plan_host(struct invocation *call, const char *file)
 }
 
 /* The configuration of the guest reads this report, so the guest may not be built yet. */
-static bool plan_mounts(struct session *session)
+static struct json_object *mounts_of(struct session *session)
 {
 	session->input.no_system = true;
-	if (!session_check(session))
-		return false;
-	print_json(session->arena, report_storage(session->arena, session->vm, session->storage));
-	return true;
+	return session_check(session)
+		? report_storage(session->arena, session->vm, session->storage)
+		: NULL;
+}
+
+static bool plan_mounts(struct invocation *call, const char *host)
+{
+	struct json_object *report =
+		host ? report_host(call, host, mounts_of) : mounts_of(&call->session);
+	if (report)
+		print_json(call->arena, report);
+	return report != NULL;
 }
 
 static bool run_plan(struct invocation *call)
 {
 	struct session *session = &call->session;
-	if (call->cli.mounts)
-		return plan_mounts(session);
 	const char *host = host_file(call);
+	if (call->cli.mounts)
+		return plan_mounts(call, host);
 	if (host)
 		return plan_host(call, host);
 	if (!session_plan(session))

@@ -133,21 +133,24 @@ static struct hint advice(const char *text)
 }
 
 /* An option that belongs elsewhere: above the map, or in the VM's description in a host file. */
-static const char *elsewhere(struct arena *arena, const struct hint_place *place, const char *name)
+static struct hint elsewhere(struct arena *arena, const struct hint_place *place, const char *name)
 {
 	if (!*place->path)
-		return "";
+		return advice("");
 	const struct synonym *synonym = synonym_find(synonyms, "", name);
 	if (synonym && synonym->option && option_at(place->top, synonym->option))
-		return arena_printf(arena, "; did you mean \"%s\", at the top?", synonym->option);
+		return advice(
+			arena_printf(arena, "; did you mean \"%s\", at the top?", synonym->option));
 	if (option_at(place->top, name))
-		return arena_printf(
-			arena, "; \"%s\" is not below \"%s\" but at the top", name, place->path);
+		return advice(arena_printf(
+			arena, "; \"%s\" is not below \"%s\" but at the top", name, place->path));
 	if (!is_description(place->top) && option_at(vm_options(arena), name))
-		return arena_printf(arena,
-			"; it is an option of the VM's description, as in \"config: {%s: ...}\"",
-			name);
-	return "";
+		return (struct hint){"config",
+			arena_printf(arena,
+				"; it is an option of the VM's description, as in \"config: {%s: "
+				"...}\"",
+				name)};
+	return advice("");
 }
 
 struct hint hint_find(struct arena *arena, const struct hint_place *place, const char *name)
@@ -171,7 +174,7 @@ struct hint hint_find(struct arena *arena, const struct hint_place *place, const
 	if (below.n == 2)
 		return advice(arena_printf(
 			arena, "; did you mean \"%s\" or \"%s\"?", below.v[0], below.v[1]));
-	return advice(elsewhere(arena, place, name));
+	return elsewhere(arena, place, name);
 }
 
 const char *hint_value(const char *path, const char *const *choices, const char *text)

@@ -103,15 +103,25 @@ static bool is_relative_source(const char *source)
 	return false;
 }
 
+/* Whether there are errors about the place of the VM's description. */
+static bool is_refused(const struct fleet *fleet, const struct fleet_vm *vm)
+{
+	return places_refused(fleet->places, &vm->config) ||
+		places_refused(fleet->places, &vm->source);
+}
+
 static bool check_vm(struct session *session, const struct fleet *fleet, const struct fleet_vm *vm)
 {
 	struct diag *diag = session->diag, *said = diag_new(session->arena);
 	bool ok = machine_name_check(said, vm->name) ||
 		bad(session, &vm->where, diag_error_text(said, 0));
-	if (!vm->config == !vm->source)
+	if (!vm->config && !vm->source && !is_refused(fleet, vm))
 		ok = diag_error(diag, STATUS_DESCRIPTION, &vm->where, "bad-host",
-			"vms.%s: expected either config or source", vm->name);
-	if (vm->update_from && !vm->source)
+			"vms.%s: config or source is missing", vm->name);
+	if (vm->config && vm->source)
+		ok = diag_error(diag, STATUS_DESCRIPTION, where_of(fleet, &vm->source, &vm->where),
+			"bad-host", "vms.%s: config and source exclude each other", vm->name);
+	if (vm->update_from && !vm->source && !places_refused(fleet->places, &vm->source))
 		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
 			"updateFrom requires source; a VM with config is updated through the "
 			"host's file");
@@ -158,14 +168,14 @@ static struct node *with_name(
 		(inner && inner->kind == NODE_MAP && node_get(inner, "hostName")))
 		return copy;
 	struct node *name = node_new(arena, NODE_SCALAR, &vm->where);
-	name->text = vm->name;
+	/* A bad name is reported once, as the VM's. */
+	name->text = machine_name_check(diag_new(arena), vm->name) ? vm->name : "vm";
 	name->quoted = true;
 	node_set(arena, copy, &(struct entry){"hostName", vm->where, name});
 	return copy;
 }
 
-/* Prepares the session of one VM, with the given arena and diag. */
-static bool begin_vm(const struct session *session, const struct fleet *fleet,
+bool fleet_begin_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
 {
 	*own = (struct session){.arena = arena,
@@ -174,6 +184,8 @@ static bool begin_vm(const struct session *session, const struct fleet *fleet,
 		.settings = session->settings,
 		.shared = fleet->shared,
 		.meter = session->meter};
+	if (!vm->config && !vm->source) /* fleet_read has reported it */
+		return false;
 	if (vm->config && vm->config->kind != NODE_MAP)
 		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type",
 			"vms.%s.config: expected a map", vm->name);
@@ -181,6 +193,7 @@ static bool begin_vm(const struct session *session, const struct fleet *fleet,
 		own->input.given = with_name(arena, vm->config, vm);
 	else {
 		const char *directory = path_parent(arena, fleet->file);
+		own->input.named = *where_of(fleet, &vm->source, &vm->where);
 		vec_push(arena, &own->input.files,
 			vm->source[0] == '/' ? vm->source
 					     : path_join(arena, directory, vm->source));
@@ -191,7 +204,7 @@ static bool begin_vm(const struct session *session, const struct fleet *fleet,
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
 {
-	return begin_vm(session, fleet, vm, arena, diag, own) && session_plan(own);
+	return fleet_begin_vm(session, fleet, vm, arena, diag, own) && session_plan(own);
 }
 
 /* Keeps the parts of the plan that are needed later. */
@@ -292,7 +305,9 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 	struct session *session = unique->session, own;
 	struct arena *arena = arena_new();
 	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
-		keep(session->arena, &own, unique->fleet, vm) && take_all(unique, own.vm, number);
+		keep(session->arena, &own, unique->fleet, vm);
+	if (own.vm)
+		ok &= take_all(unique, own.vm, number);
 	arena_free(arena);
 	return ok;
 }
@@ -301,13 +316,15 @@ static bool check_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 {
 	struct session *session = unique->session, own;
 	struct arena *arena = arena_new();
-	bool ok = begin_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
-		session_check(&own) && take_all(unique, own.vm, number);
+	bool ok = fleet_begin_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
+		session_check(&own);
+	if (own.vm)
+		ok &= take_all(unique, own.vm, number);
 	arena_free(arena);
 	return ok;
 }
 
-static bool read_fleet(struct session *session, const char *file, struct fleet *fleet)
+bool fleet_read(struct session *session, const char *file, struct fleet *fleet)
 {
 	struct node *description = NULL;
 	*fleet = (struct fleet){
@@ -315,9 +332,9 @@ static bool read_fleet(struct session *session, const char *file, struct fleet *
 	if (!read_file(session, file, &description))
 		return false;
 	sort_vms(session->arena, &description);
-	return options_bind(session->arena, session->diag, fleet->places, fleet_options,
-		       description, fleet) &&
-		check(session, fleet);
+	const bool bound = options_bind(
+		session->arena, session->diag, fleet->places, fleet_options, description, fleet);
+	return check(session, fleet) && bound;
 }
 
 static bool each_vm(struct session *session, struct fleet *fleet,
@@ -336,12 +353,14 @@ static bool each_vm(struct session *session, struct fleet *fleet,
 
 bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
 {
-	return read_fleet(session, file, fleet) && each_vm(session, fleet, plan_one);
+	const bool read = fleet_read(session, file, fleet);
+	return each_vm(session, fleet, plan_one) && read;
 }
 
 bool fleet_check(struct session *session, const char *file, struct fleet *fleet)
 {
-	return read_fleet(session, file, fleet) && each_vm(session, fleet, check_one);
+	const bool read = fleet_read(session, file, fleet);
+	return each_vm(session, fleet, check_one) && read;
 }
 
 void fleet_free(struct fleet *fleet)

@@ -61,7 +61,12 @@ bool fleet_check(struct session *session, const char *file, struct fleet *fleet)
  * be read.
  */
 bool fleet_is_host(const char *file);
+/* Reads only the host's file. VMs whose options have no errors can still be used after an error. */
+bool fleet_read(struct session *session, const char *file, struct fleet *fleet);
 void fleet_free(struct fleet *fleet);
+/* Prepares the session of one VM, with the given arena and diag. */
+bool fleet_begin_vm(const struct session *session, const struct fleet *fleet,
+	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own);
 /* Plans one VM in a session of its own, with the given arena and diag. */
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own);

@@ -35,7 +35,8 @@ static bool read_description(struct session *session, const char *path, struct n
 	struct bytes text;
 	struct documents documents = {0};
 	const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
-	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
+	const struct pos *named = session->input.named.line ? &session->input.named : NULL;
+	if (!file_read_at(session->arena, session->diag, named, path, DOC_MAX_BYTES, &text) ||
 		!doc_parse(session->arena, session->diag, name, &text, &documents))
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
@@ -64,6 +65,10 @@ static struct node *read_all(struct session *session)
 static bool refuse_host_file(struct session *session, const struct entry *vms)
 {
 	const struct strings *files = &session->input.files;
+	if (files->n > 1)
+		return diag_error(session->diag, STATUS_DESCRIPTION, &vms->key_pos, "wrong-kind",
+			"this is a host file, which cannot be merged with other files; give it "
+			"alone");
 	return diag_error(session->diag, STATUS_DESCRIPTION, &vms->key_pos, "wrong-kind",
 		"this is a host file, not the description of a VM; build it with: mvmbuild host %s",
 		files->n == 1 ? files->v[0] : "FILE");
@@ -76,7 +81,7 @@ static bool read_and_bind(struct session *session)
 	if (!description)
 		return false;
 	const struct entry *vms = node_find(description, "vms");
-	if (vms && !node_find(description, "toplevel"))
+	if (vms && (session->input.files.n > 1 || !node_find(description, "toplevel")))
 		return refuse_host_file(session, vms);
 	struct vm *vm = arena_alloc(session->arena, sizeof *vm);
 	struct storage *storage = arena_alloc(session->arena, sizeof *storage);
