@@ -35,6 +35,9 @@ enum piece_kind {
 	/* `text` if the file system of `image` supports direct I/O, else `otherwise` */
 	PIECE_DIRECT,
 	PIECE_WAYLAND, /* the socket of the user's Wayland compositor */
+	/* QEMU's option for changing to a user, and what its version has before the user's name */
+	PIECE_RUN_AS,
+	PIECE_RUN_AS_KEY,
 };
 
 struct piece {

@@ -171,15 +171,32 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 		disk->id, legacy, qemu_escape(qemu->arena, disk->serial));
 }
 
+/* QEMU 9.1 added -run-with user=, and 10.0 removed -runas. */
+static void add_user(const struct qemu *qemu)
+{
+	struct command *command = qemu->command;
+	const struct guest *guest = qemu->guest;
+	struct argument *argument;
+	if (guest->options->version && version_at_least(guest->options->version, 9, 1)) {
+		option_printf(command, "-run-with", "user=%s", guest->user);
+		return;
+	}
+	if (guest->options->version) {
+		option_add(command, "-runas", guest->user);
+		return;
+	}
+	argument_piece(command, command_begin(command), PIECE_RUN_AS);
+	argument = command_begin(command);
+	argument_piece(command, argument, PIECE_RUN_AS_KEY);
+	argument_text(command, argument, guest->user);
+}
+
 static void add_control(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
 	qemu_add_sandbox(qemu);
-	/* QEMU 9.1 added -run-with user=, and 10.0 removed -runas. */
-	if (guest->user && version_at_least(guest->options->version, 9, 1))
-		option_printf(qemu->command, "-run-with", "user=%s", guest->user);
-	else if (guest->user)
-		option_add(qemu->command, "-runas", guest->user);
+	if (guest->user)
+		add_user(qemu);
 	if (guest->socket)
 		option_printf(qemu->command, "-qmp", "unix:%s,server=on,wait=off",
 			qemu_escape(qemu->arena, guest->socket));

@@ -160,7 +160,9 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 		[PIECE_AIO] = "{aio}",
 		[PIECE_ENGINE_JSON] = "{engine}",
 		[PIECE_DIRECT] = NULL,
-		[PIECE_WAYLAND] = "{wayland}"};
+		[PIECE_WAYLAND] = "{wayland}",
+		[PIECE_RUN_AS] = "{-run-with or -runas}",
+		[PIECE_RUN_AS_KEY] = "{user=}"};
 	const char *text = "";
 	for (size_t i = 0; i < pieces->n; i++)
 		text = arena_printf(arena, "%s%s", text,

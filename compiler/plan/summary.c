@@ -152,6 +152,10 @@ static const char *piece_text(const struct piece *piece, const char *runner)
 		return "{state}";
 	case PIECE_WAYLAND:
 		return "{wayland}";
+	case PIECE_RUN_AS:
+		return "-run-with";
+	case PIECE_RUN_AS_KEY:
+		return "user=";
 	}
 	return "";
 }

@@ -8,8 +8,22 @@
 
 static bool starts_option(const struct argument *argument)
 {
-	return argument->pieces.n && argument->pieces.v[0].kind == PIECE_TEXT &&
-		argument->pieces.v[0].text[0] == '-';
+	const struct piece *first = argument->pieces.n ? &argument->pieces.v[0] : NULL;
+	return first &&
+		(first->kind == PIECE_RUN_AS ||
+			(first->kind == PIECE_TEXT && first->text[0] == '-'));
+}
+
+/* Sets the variables of PIECE_RUN_AS, as the help of the installed QEMU says. */
+static void put_run_as(struct buf *out, const struct argument *program)
+{
+	buf_puts(out, "case $(");
+	script_put_pieces(out, &program->pieces);
+	buf_puts(out,
+		" -help) in\n"
+		"*user=username*) run_as=-run-with run_as_key=user= ;;\n"
+		"*) run_as=-runas run_as_key= ;;\n"
+		"esac\n");
 }
 
 /* Writes each option and its values on a line. */
@@ -19,6 +33,8 @@ static const char *command(struct arena *arena, const struct command *command)
 		[WHEN_ALWAYS] = "add", [WHEN_KVM] = "with_kvm add", [WHEN_TCG] = "with_tcg add"};
 	BUF_CLEANUP struct buf out = {0};
 	enum when line = WHEN_ALWAYS;
+	if (command_has(command, PIECE_RUN_AS))
+		put_run_as(&out, &command->arguments.v[0]);
 	for (size_t i = 0; i < command->arguments.n; i++) {
 		const struct argument *argument = &command->arguments.v[i];
 		if (i == 0 || argument->when != line || starts_option(argument))

@@ -123,6 +123,8 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		[PIECE_ENGINE_JSON] = "\"$([ \"$aio\" = io_uring ] && echo Async || echo Sync)\"",
 		[PIECE_WAYLAND] =
 			"\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
+		[PIECE_RUN_AS] = "\"$run_as\"",
+		[PIECE_RUN_AS_KEY] = "\"$run_as_key\"",
 	};
 	for (size_t i = 0; i < pieces->n; i++) {
 		const struct piece *piece = &pieces->v[i];

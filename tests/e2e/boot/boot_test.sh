@@ -105,7 +105,6 @@ vcpu: 2
 cpu: Nehalem
 user: $([ "$(id -u)" = 0 ] && echo nobody || echo '~')
 qemu:
-  version: "$(qemu-system-x86_64 --version | sed -n 's/.*version \([0-9.]*\).*/\1/p')"
   pcieRootPorts: [{id: port1, chassis: 1}]
   extraArgs: [-device, "virtio-rng-pci,id=more,bus=port1"]
 preStart: echo "from preStart, in \$PWD"
