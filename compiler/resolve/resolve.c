@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/shape.h"
 #include "compiler/resolve/rootfs.h"
+#include "imaging/initrd/inspect.h"
 #include "imaging/kernel/parameters.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20, PROGRAM_BYTES = 16 << 20 };
@@ -325,6 +326,12 @@ static bool resolve_initrd(struct resolver *resolver)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
 			"initrd: %s is %s", path,
 			S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+	const char *wrong = initrd_inspect(path);
+	if (wrong)
+		return diag_error(resolver->diag, STATUS_INPUT, where, "not-an-initrd",
+			"initrd: cannot use %s: it is %s, not an initramfs (a cpio archive, which "
+			"may be compressed)",
+			path, wrong);
 	resolver->system->initrd = path;
 	return true;
 }

@@ -23,7 +23,7 @@ stage_programs "$test_dir/files" bash mount "$mvmbuild" || exit 1
 cp "$mvmbuild" "$test_dir/files/usr/bin/mvmbuild"
 mkdir "$test_dir/data"
 cp "$kernel"/boot/vmlinuz-* "$test_dir/data/vmlinuz"
-echo "for none of our stages" >"$test_dir/data/initrd"
+echo "070701, for none of our stages" >"$test_dir/data/initrd"
 for name in units slow; do
 	nix-store -qR "${!name}" | xargs nix-store --dump-db >"$test_dir/data/$name.registration"
 	printf '%s\n' "hostName: $name" "toplevel: ${!name}" "storeDir: $NIX_STORE_DIR" \
