@@ -177,9 +177,20 @@ const struct diag_source *diag_source_of(const struct diag *diag, const char *fi
 	return found;
 }
 
+bool diag_is_argument(const struct diag *diag, const struct diag_message *message)
+{
+	const struct diag_source *source = diag_source_of(diag, message->where.file);
+	return source && source->argument;
+}
+
 /* A place in an argument has no line. */
 bool diag_has_place(const struct diag *diag, const struct diag_message *message)
 {
-	const struct diag_source *source = diag_source_of(diag, message->where.file);
-	return message->where.line && !(source && source->argument);
+	return message->where.line && !diag_is_argument(diag, message);
+}
+
+const char *diag_subject(const struct diag *diag, const struct diag_message *message)
+{
+	const char *file = message->where.file;
+	return !file || diag_has_place(diag, message) || strstr(message->text, file) ? NULL : file;
 }

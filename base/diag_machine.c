@@ -33,16 +33,17 @@ static unsigned end_column(const struct pos *where)
 	return where->column + (where->width ? where->width : 1);
 }
 
+static const char did_you_mean[] = "did you mean \"";
+
 /*
  * Returns the correction that a message suggests, or NULL. Every suggestion is phrased in this way.
  */
 static const char *suggestion_of(const struct diag *diag, const struct diag_message *message)
 {
-	static const char words[] = "did you mean \"";
-	const char *start = strstr(message->text, words);
+	const char *start = strstr(message->text, did_you_mean);
 	if (!start)
 		return NULL;
-	start += strlen(words);
+	start += strlen(did_you_mean);
 	return arena_strndup(diag->arena, start, strcspn(start, "\""));
 }
 
@@ -108,8 +109,9 @@ static void put_property(FILE *out, const char *text)
 /* The text; if it is about an argument, it begins with the argument's name. */
 static void put_github_text(const struct diag *diag, FILE *out, const struct diag_message *message)
 {
-	if (message->where.file && !diag_has_place(diag, message)) {
-		put_data(out, message->where.file);
+	const char *subject = diag_subject(diag, message);
+	if (subject) {
+		put_data(out, subject);
 		fputs(": ", out);
 	}
 	put_data(out, message->text);
@@ -131,12 +133,14 @@ void diag_print_github(const struct diag *diag, FILE *out, const struct diag_gro
 	const struct diag_message *message = group->first;
 	const struct pos *where = &message->where;
 	fprintf(out, "::%s ", commands[message->severity]);
-	if (diag_has_place(diag, message)) {
+	if (where->file && !diag_is_argument(diag, message)) {
 		fputs("file=", out);
 		put_property(out, where->file);
-		fprintf(out, ",line=%u,col=%u,endColumn=%u,", where->line, where->column,
-			end_column(where));
+		putc(',', out);
 	}
+	if (diag_has_place(diag, message))
+		fprintf(out, "line=%u,col=%u,endColumn=%u,", where->line, where->column,
+			end_column(where));
 	fputs("title=", out);
 	put_property(out, message->code);
 	fputs("::", out);
@@ -179,23 +183,39 @@ static struct json_object *region(const struct pos *where)
 	return object;
 }
 
+/* The name of an argument, such as "--set vcpu", as a logical location. */
+static struct json_object *argument_location(const char *name)
+{
+	struct json_object *locations = json_object_new_array(), *one = json_object_new_object();
+	set_text(one, "fullyQualifiedName", name);
+	set_text(one, "kind", "parameter");
+	json_object_array_add(locations, one);
+	return locations;
+}
+
 static void add_place(
 	const struct diag *diag, struct json_object *location, const struct diag_message *message)
 {
-	if (!diag_has_place(diag, message))
+	const char *file = message->where.file;
+	if (!file)
 		return;
+	if (diag_is_argument(diag, message)) {
+		set(location, "logicalLocations", argument_location(file));
+		return;
+	}
 	struct json_object *place = json_object_new_object();
-	set(place, "artifactLocation", artifact(message->where.file));
-	set(place, "region", region(&message->where));
+	set(place, "artifactLocation", artifact(file));
+	if (diag_has_place(diag, message))
+		set(place, "region", region(&message->where));
 	set(location, "physicalLocation", place);
 }
 
 /* If a message has no place in a file, its text names the file or argument. */
 static struct json_object *sarif_text(const struct diag *diag, const struct diag_message *message)
 {
-	if (!message->where.file || diag_has_place(diag, message))
-		return text_object(message->text);
-	return text_object(arena_printf(diag->arena, "%s: %s", message->where.file, message->text));
+	const char *subject = diag_subject(diag, message);
+	return text_object(subject ? arena_printf(diag->arena, "%s: %s", subject, message->text)
+				   : message->text);
 }
 
 static struct json_object *related(const struct diag *diag, const struct diag_message *note)
@@ -206,12 +226,29 @@ static struct json_object *related(const struct diag *diag, const struct diag_me
 	return location;
 }
 
-/* A suggestion can replace the text at the place only if it is a single word. */
+/*
+ * The word that can replace the text at the place, which has only the last part of an option's
+ * path: `unknown option "a.c"; did you mean "a.b"?` is at the key c. NULL: none can.
+ */
+static const char *replacement_of(const struct diag *diag, const struct diag_message *message)
+{
+	const char *suggestion = suggestion_of(diag, message), *wrong = strchr(message->text, '"');
+	if (!suggestion || !diag_has_place(diag, message) || strpbrk(suggestion, " \n"))
+		return NULL;
+	const char *dot = strrchr(suggestion, '.');
+	if (!dot)
+		return suggestion;
+	const size_t path = (size_t)(dot + 1 - suggestion);
+	if (wrong > strstr(message->text, did_you_mean)) /* the option is not quoted */
+		return NULL;
+	return strncmp(wrong + 1, suggestion, path) == 0 ? dot + 1 : NULL;
+}
+
 static void add_fix(
 	const struct diag *diag, struct json_object *result, const struct diag_message *message)
 {
-	const char *suggestion = suggestion_of(diag, message);
-	if (!suggestion || !diag_has_place(diag, message) || strpbrk(suggestion, " .\n"))
+	const char *suggestion = replacement_of(diag, message);
+	if (!suggestion)
 		return;
 	struct json_object *replacement = json_object_new_object(),
 			   *replacements = json_object_new_array(),

@@ -49,6 +49,13 @@ extern const char *const diag_severity_names[];
 const struct diag_source *diag_source_of(const struct diag *diag, const char *file);
 /* Whether the message is about a place in a file: its line and column are known. */
 bool diag_has_place(const struct diag *diag, const struct diag_message *message);
+/* Whether it is about an argument of the command line. */
+bool diag_is_argument(const struct diag *diag, const struct diag_message *message);
+/*
+ * The argument or file that a message without a line is about; NULL if its text names it, or if it
+ * is about neither.
+ */
+const char *diag_subject(const struct diag *diag, const struct diag_message *message);
 
 /* ---- diag_machine.c: for other programs ---- */
 

@@ -114,8 +114,9 @@ static void print_human(const struct diag *diag, FILE *out, const struct diag_me
 {
 	static const char *const colours[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
 	bool coloured = terminal_has_colours(fileno(out));
-	const char *place = message->where.file ? message->where.file : diag->program;
-	print_text(out, place);
+	const char *place =
+		diag_has_place(diag, message) ? message->where.file : diag_subject(diag, message);
+	print_text(out, place ? place : diag->program);
 	const struct diag_source *source = diag_source_of(diag, message->where.file);
 	if (diag_has_place(diag, message))
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);

@@ -35,10 +35,14 @@ static bool read_stream(int fd, size_t limit, struct buf *buf)
 	}
 }
 
-bool file_read_at(struct arena *arena, struct diag *diag, const struct pos *where, const char *path,
+bool file_read_at(struct arena *arena, struct diag *diag, const struct pos *named, const char *path,
 	size_t limit, struct bytes *out)
 {
 	bool standard_input = strcmp(path, "-") == 0;
+	const struct pos whole = {.file = path},
+			 *where = named ? named
+		: standard_input        ? NULL
+					: &whole;
 	FD_CLEANUP int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return diag_error(diag, STATUS_INPUT, where, "unreadable-file",

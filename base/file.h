@@ -26,8 +26,8 @@ struct bytes {
  */
 bool file_read(
 	struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out);
-/* As file_read; errors are reported at `where`, the place that names the file, or NULL. */
-bool file_read_at(struct arena *arena, struct diag *diag, const struct pos *where, const char *path,
+/* As file_read; errors are reported at `named`, the place that names the file, or NULL. */
+bool file_read_at(struct arena *arena, struct diag *diag, const struct pos *named, const char *path,
 	size_t limit, struct bytes *out);
 /* Creates `path` (it must not exist) with exactly these bytes and mode, whatever the umask. */
 bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);

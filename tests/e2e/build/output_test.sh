@@ -203,8 +203,9 @@ uri = {"type": "string", "pattern": "^[A-Za-z0-9._~:/%-]+$"}
 artifact = obj(["uri"], uri=uri)
 region = obj(["startLine", "startColumn", "endLine", "endColumn"], startLine=one,
 	startColumn=one, endLine=one, endColumn=one)
-place = obj(["artifactLocation", "region"], artifactLocation=artifact, region=region)
-location = obj([], message=text, physicalLocation=place)
+place = obj(["artifactLocation"], artifactLocation=artifact, region=region)
+argument = obj(["fullyQualifiedName"], fullyQualifiedName={"type": "string"}, kind={"type": "string"})
+location = obj([], message=text, physicalLocation=place, logicalLocations=array(argument))
 replacement = obj(["deletedRegion"], deletedRegion=region, insertedContent=text)
 fix = obj(["artifactChanges"], description=text, artifactChanges=array(
 	obj(["artifactLocation", "replacements"], artifactLocation=artifact,
