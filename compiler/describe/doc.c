@@ -78,34 +78,134 @@ static struct pos problem_pos(const struct reader *reader)
 	return pos.line > end.line ? end : pos;
 }
 
-/* Suggests a correction, which libyaml's messages lack. */
-static const char *syntax_hint(const struct reader *reader, const char *problem)
+/*
+ * Messages for libyaml's (scanner.c, parser.c, reader.c), whose words are those of a parser's
+ * author. `context` may be NULL for any. With `at_start` the place is where the value begins.
+ */
+static const struct wording {
+	const char *problem, *context, *text;
+	bool at_start;
+	const char *note; /* at the beginning, if that is in another line */
+} wordings[] = {
+	{"mapping values are not allowed", NULL,
+		"unexpected \": \"; quote a string that contains \": \"", false, NULL},
+	{"could not find expected ':'", NULL, "expected \":\" after this key", true, NULL},
+	{"did not find expected key", NULL,
+		"expected a key; check the indentation, and quotation marks and brackets before "
+		"this place",
+		false, NULL},
+	{"did not find expected '-' indicator", NULL,
+		"expected \"- \" and the next element of the list; check the indentation", false,
+		NULL},
+	{"did not find expected ',' or ']'", NULL, "expected \",\" or \"]\"", false,
+		"the list begins here"},
+	{"did not find expected ',' or '}'", NULL, "expected \",\" or \"}\"", false,
+		"the map begins here"},
+	{"did not find expected node content", "flow", "expected a value or a closing bracket",
+		false, NULL},
+	{"did not find expected node content", NULL,
+		"expected a value; quote a string that begins with this character", false, NULL},
+	{"did not find expected <document start>", NULL,
+		"unexpected text after the end of the description; check the brackets and the "
+		"indentation before this place",
+		false, NULL},
+	{"block sequence entries are not allowed", NULL,
+		"unexpected \"- \"; a list begins in the line below its key, and quote a string "
+		"that begins with \"- \"",
+		false, NULL},
+	{"mapping keys are not allowed", NULL,
+		"unexpected \"? \"; quote a string that begins with it", false, NULL},
+	{"found unexpected end of stream", "quoted scalar",
+		"the quotation mark that begins here is not closed", true, NULL},
+	{"found unexpected document indicator", "quoted scalar",
+		"the quotation mark that begins here is not closed", true, NULL},
+	{"unknown escape character", NULL,
+		"unknown escape sequence in double quotes; write \"\\\\\" for a backslash, or use "
+		"single quotes",
+		false, NULL},
+	{"did not find expected hexdecimal number", NULL,
+		"\"\\x\", \"\\u\" and \"\\U\" in double quotes expect 2, 4 or 8 hexadecimal digits",
+		false, NULL},
+	{"did not find expected alphabetic or numeric character", NULL,
+		"quote a string that begins with \"&\" or \"*\"", true, NULL},
+	{"did not find expected comment or line break", "block scalar",
+		"expected the end of the line after \"|\" or \">\"", false, NULL},
+	{"undefined tag handle", NULL, "quote a string that begins with \"!\"", false, NULL},
+	{NULL, "scanning a tag", "quote a string that begins with \"!\"", true, NULL},
+	{NULL, "scanning a directive", "quote a string that begins with \"%\"", true, NULL},
+	{"UTF-8", NULL, "the text is not UTF-8, which a description must be", false, NULL},
+	{"invalid Unicode character escape code", NULL,
+		"the escape sequence is not a character of Unicode", false, NULL},
+	{"invalid Unicode character", NULL, "the text is not UTF-8, which a description must be",
+		false, NULL},
+	{"control characters are not allowed", NULL,
+		"unexpected control character; in double quotes it can be written as \"\\xNN\"",
+		false, NULL},
+};
+
+static bool is_in(const char *part, const char *text)
+{
+	return !part || (text && strstr(text, part));
+}
+
+static const struct wording *find_wording(const char *problem, const char *context)
+{
+	for (size_t i = 0; i < countof(wordings); i++)
+		if (is_in(wordings[i].problem, problem) && is_in(wordings[i].context, context))
+			return &wordings[i];
+	return NULL;
+}
+
+/* Whether the line up to a place has a ": " already. */
+static bool has_colon_before(const struct reader *reader, const struct pos *pos)
+{
+	const char *line = reader->text->p, *newline = line;
+	for (unsigned i = 1; i < pos->line; i++) {
+		newline = strchr(line, '\n');
+		if (!newline)
+			return true; /* libyaml knows more kinds of line breaks */
+		line = newline + 1;
+	}
+	const char *colon = strstr(line, ": ");
+	newline = strchr(line, '\n');
+	return colon && (!newline || colon < newline) && (size_t)(colon - line) + 1 < pos->column;
+}
+
+static const char *syntax_text(
+	const struct reader *reader, const struct pos *pos, const struct wording *wording)
 {
 	const yaml_parser_t *parser = &reader->parser;
+	const char *problem = parser->problem ? parser->problem : "unreadable text";
 	/* the character that the scanner rejected */
 	const char *next = (const char *)parser->buffer.pointer;
-	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
+	if (is_in("cannot start any token", problem) || is_in("tab character", problem))
 		return next < (const char *)parser->buffer.last && *next == '\t'
-			? "; indent with spaces, not tabs"
-			: "; quote a string that starts with this character";
-	if (strstr(problem, "mapping values are not allowed"))
-		return "; quote a string that contains \": \"";
-	return strstr(problem, "UTF-8 octet") ? "; a description must be UTF-8" : "";
+			? "indent with spaces, not tabs"
+			: "quote a string that begins with this character";
+	if (is_in("mapping values are not allowed", problem) && !has_colon_before(reader, pos))
+		return "unexpected \":\"; the line above lacks one, or this line is indented too "
+		       "far";
+	if (wording)
+		return wording->text;
+	return parser->context ? arena_printf(reader->arena, "%s %s", problem, parser->context)
+			       : problem;
 }
 
 static bool syntax_error(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
-	const char *problem = parser->problem ? parser->problem : "unreadable text",
-		   *hint = syntax_hint(reader, problem);
-	bool has_context = parser->error != YAML_READER_ERROR && parser->context;
-	const struct pos pos = problem_pos(reader);
-	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s%s%s%s", problem,
-		has_context && !*hint ? " " : "", has_context && !*hint ? parser->context : "",
-		hint);
-	if (has_context && parser->context_mark.line < parser->problem_mark.line && !*hint) {
-		struct pos start = mark_pos(reader, &parser->context_mark, NULL);
-		diag_note(reader->diag, &start, "syntax", "it begins here");
+	const bool has_context = parser->error != YAML_READER_ERROR && parser->context;
+	const struct wording *wording =
+		find_wording(parser->problem, has_context ? parser->context : NULL);
+	struct pos pos = problem_pos(reader);
+	if (has_context && wording && wording->at_start)
+		pos = mark_pos(reader, &parser->context_mark, NULL);
+	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s",
+		syntax_text(reader, &pos, wording));
+	if (has_context && wording && wording->note &&
+		parser->context_mark.line < parser->problem_mark.line) {
+		pos = mark_pos(reader, &parser->context_mark, NULL);
+		diag_note(reader->diag, &pos, "syntax", "%s", wording->note);
 	}
 	return false;
 }

@@ -102,13 +102,11 @@ static void all_wrong_settings_are_reported(void **state)
 		{".a=1", "must be separated by one dot"},
 		{"a.=1", "must be separated by one dot"},
 		{"microvm.=1", "must be separated by one dot"},
-		{"mem=[1",
-			"--set mem: error: did not find expected ',' or ']' while parsing a flow "
-			"sequence [syntax]"},
+		{"mem=[1", "--set mem: error: expected \",\" or \"]\" [syntax]"},
 		{"mem=1\n---\n2", "expected a single value, found a second document"},
 		{"mem=\xff",
-			"--set mem: error: invalid leading UTF-8 octet; a description must be "
-			"UTF-8 [syntax]\n      | mem=?\n      |     ^\n"},
+			"--set mem: error: the text is not UTF-8, which a description must be "
+			"[syntax]\n      | mem=?\n      |     ^\n"},
 	};
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf deep = {0};
