@@ -44,21 +44,6 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 		print_package(arena, &closure->packages.v[i]);
 }
 
-/* A value of a map, without quotes; a map inside it stays JSON. */
-static const char *member_text(struct arena *arena, struct json_object *value)
-{
-	if (!json_object_is_type(value, json_type_array))
-		return arena_strdup(arena,
-			json_object_is_type(value, json_type_string)
-				? json_object_get_string(value)
-				: json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
-	const char *list = "";
-	for (size_t i = 0; i < json_object_array_length(value); i++)
-		list = arena_printf(arena, "%s%s%s", list, i ? " " : "",
-			member_text(arena, json_object_array_get_idx(value, i)));
-	return list;
-}
-
 static bool is_empty(struct json_object *value)
 {
 	return json_object_is_type(value, json_type_null) ||
@@ -68,15 +53,12 @@ static bool is_empty(struct json_object *value)
 			json_object_object_length(value) == 0);
 }
 
-/* Returns a map, such as a volume, in words: "image data.img, size 64"; other texts unchanged. */
-static const char *in_words(struct arena *arena, const char *text)
+static const char *member_text(struct arena *arena, struct json_object *value);
+
+/* "image data.img, size 64" */
+static const char *map_text(struct arena *arena, struct json_object *map)
 {
-	struct json_object *map = *text == '{' ? json_tokener_parse(text) : NULL;
 	const char *words = "";
-	if (!json_object_is_type(map, json_type_object)) {
-		json_object_put(map);
-		return text;
-	}
 	json_object_object_foreach(map, key, value)
 	{
 		if (is_empty(value))
@@ -84,7 +66,33 @@ static const char *in_words(struct arena *arena, const char *text)
 		words = arena_printf(arena, "%s%s%s %s", words, *words ? ", " : "", key,
 			member_text(arena, value));
 	}
-	json_object_put(map);
+	return words;
+}
+
+/* A value in a map, without quotes. */
+static const char *member_text(struct arena *arena, struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_object))
+		return arena_printf(arena, "(%s)", map_text(arena, value));
+	if (!json_object_is_type(value, json_type_array))
+		return value ? arena_strdup(arena, json_object_get_string(value)) : "null";
+	const char *list = "";
+	for (size_t i = 0; i < json_object_array_length(value); i++)
+		list = arena_printf(arena, "%s%s%s", list, i ? " " : "",
+			member_text(arena, json_object_array_get_idx(value, i)));
+	return list;
+}
+
+/* Returns a map or list, such as a volume, in words; other texts unchanged. */
+static const char *in_words(struct arena *arena, const char *text)
+{
+	struct json_object *value = strchr("{[", *text) ? json_tokener_parse(text) : NULL;
+	const char *words = text;
+	if (json_object_is_type(value, json_type_object))
+		words = map_text(arena, value);
+	else if (json_object_is_type(value, json_type_array))
+		words = member_text(arena, value);
+	json_object_put(value);
 	return words;
 }
 
