@@ -79,20 +79,36 @@ static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, co
 	command_add_when(qemu->command, qemu->guest->foreign ? WHEN_ALWAYS : WHEN_TCG, with_tcg);
 }
 
+/* Whether the description's machineOpts, which replace ours, select an accelerator themselves. */
+static bool has_own_accelerator(const struct qemu_options *options)
+{
+	for (size_t i = 0; i < options->machine_opts.n; i++)
+		if (strcmp(options->machine_opts.v[i].key, "accel") == 0)
+			return true;
+	return false;
+}
+
+static const char *given_machine_options(const struct qemu *qemu)
+{
+	const struct pairs *given = &qemu_options(qemu->guest)->machine_opts;
+	const char *text = "";
+	for (size_t i = 0; i < given->n; i++)
+		text = arena_printf(qemu->arena, "%s,%s=%s", text, given->v[i].key,
+			qemu_escape(qemu->arena, given->v[i].value));
+	return text;
+}
+
 void qemu_add_machine(const struct qemu *qemu)
 {
-	const struct guest *guest = qemu->guest;
-	const char *machine = qemu_machine_name(guest), *text = machine;
+	const struct qemu_options *given = qemu_options(qemu->guest);
+	const char *machine = qemu_machine_name(qemu->guest),
+		   *options = given->machine_opts.n ? given_machine_options(qemu)
+						    : machine_options(qemu);
 	command_add(qemu->command, "-M");
-	for (size_t i = 0; i < qemu_options(guest)->machine_opts.n; i++)
-		text = arena_printf(qemu->arena, "%s,%s=%s", text,
-			qemu_options(guest)->machine_opts.v[i].key,
-			qemu_escape(qemu->arena, qemu_options(guest)->machine_opts.v[i].value));
-	if (qemu_options(guest)->machine_opts.n) {
-		command_add(qemu->command, text);
+	if (has_own_accelerator(given)) {
+		command_printf(qemu->command, "%s%s", machine, options);
 		return;
 	}
-	const char *options = machine_options(qemu);
 	add_by_accelerator(qemu, arena_printf(qemu->arena, "%s,accel=kvm%s", machine, options),
 		arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
 }

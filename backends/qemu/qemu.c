@@ -30,7 +30,8 @@ static const struct option options[] = {
 		.doc = "Machine type, such as microvm or q35."},
 	{.name = "machineOpts",
 		PAIRS(struct qemu_options, machine_opts),
-		.doc = "Replaces the options of the machine type."},
+		.doc = "Replaces the options of the machine type, except accel, which is added if "
+		       "it is missing."},
 	EXTRA_ARGS("QEMU"),
 	{.name = "serialConsole",
 		BOOL(struct qemu_options, serial_console),
