@@ -86,17 +86,36 @@ void check_credentials(const struct checker *checker)
 	}
 }
 
+static void check_parameter(const struct checker *checker, size_t i)
+{
+	const char *text = checker->vm->kernel_params.v[i];
+	const struct pos *where = vm_where(checker->vm, text);
+	struct strings parts = {0};
+	parameters_split_element(checker->arena, text, &parts);
+	for (size_t k = 0; k < parts.n; k++) {
+		const char *problem = parameter_problem(parts.v[k]);
+		if (problem) {
+			check_error(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i,
+				problem);
+			return;
+		}
+	}
+	if (parts.n > 1)
+		diag_warning(checker->diag, where, "split-parameter",
+			"kernelParams[%zu]: \"%.200s\" becomes %zu parameters, because the kernel "
+			"splits at blanks; write each as an element of its own, or put the value "
+			"in "
+			"double quotes: name=\"a b\"",
+			i, text, parts.n);
+}
+
 void check_parameters(const struct checker *checker)
 {
 	const struct strings *parameters = &checker->vm->kernel_params;
 	size_t bytes = 0;
 	for (size_t i = 0; i < parameters->n; i++) {
-		const struct pos *where = vm_where(checker->vm, parameters->v[i]);
 		bytes += strlen(parameters->v[i]) + 1;
-		const char *problem = parameter_problem(parameters->v[i]);
-		if (problem)
-			check_error(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i,
-				problem);
+		check_parameter(checker, i);
 	}
 	/*
 	 * COMMAND_LINE_SIZE is 2048 on x86 and arm64. The length of the other parameters is known

@@ -450,9 +450,9 @@ static const struct option first_rows[] = {
 	{.name = "kernelParams",
 		STRINGS(struct vm, kernel_params),
 		.def_doc = "toplevel/kernel-params",
-		.doc = "Kernel parameters, placed after mvmbuild's own. Each is a single "
-		       "parameter, even if it contains spaces. Store paths in them must be in the "
-		       "closure."},
+		.doc = "Kernel parameters, placed after mvmbuild's own. A blank separates "
+		       "parameters, except between double quotes: name=\"a b\". Store paths in "
+		       "them must be in the closure."},
 	{.name = "stage1",
 		GROUP(stage1_options),
 		.doc = "mvmbuild's own initrd, also called stage 1."},

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/interface/positions.h"
 #include "base/file.h"
 #include "base/shape.h"
 #include "compiler/resolve/rootfs.h"
@@ -346,17 +347,30 @@ static bool bootspec_parameters(struct resolver *resolver, struct strings *list)
 		!json_object_is_type(array, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(array); i++)
-		vec_push(resolver->arena, list,
-			arena_strdup(resolver->arena,
-				json_object_get_string(json_object_array_get_idx(array, i))));
+		parameters_split_element(resolver->arena,
+			json_object_get_string(json_object_array_get_idx(array, i)), list);
 	return true;
+}
+
+/* The parameters of an element have its position. */
+static void given_parameters(struct resolver *resolver, struct strings *list)
+{
+	const struct vm *vm = resolver->vm;
+	for (size_t i = 0; i < vm->kernel_params.n; i++) {
+		const char *given = vm->kernel_params.v[i];
+		const struct pos *where = vm_where(vm, given);
+		size_t first = list->n;
+		parameters_split_element(resolver->arena, given, list);
+		for (size_t k = first; where && k < list->n; k++)
+			places_set(vm->places, list->v[k], where);
+	}
 }
 
 static bool resolve_parameters(struct resolver *resolver)
 {
 	struct strings *list = &resolver->system->parameters;
 	if (vm_where(resolver->vm, &resolver->vm->kernel_params)) {
-		*list = resolver->vm->kernel_params;
+		given_parameters(resolver, list);
 		return true;
 	}
 	struct bytes text;

@@ -57,14 +57,26 @@ const char *parameter_value(struct arena *arena, const char *text, const char *n
 	return arena_strndup(arena, value, whole && end && value[end - 1] == '"' ? end - 1 : end);
 }
 
-void parameters_split(struct arena *arena, const char *line, struct strings *list)
+/* Splits at separators outside quotation marks. */
+static void split(
+	struct arena *arena, const char *line, const char *separators, struct strings *list)
 {
-	for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
+	for (line += strspn(line, separators); *line; line += strspn(line, separators)) {
 		size_t length = 0;
-		for (bool quoted = false; line[length] && (quoted || !strchr(blanks, line[length]));
-			length++)
+		for (bool quoted = false;
+			line[length] && (quoted || !strchr(separators, line[length])); length++)
 			quoted ^= line[length] == '"';
 		vec_push(arena, list, arena_strndup(arena, line, length));
 		line += length;
 	}
+}
+
+void parameters_split(struct arena *arena, const char *line, struct strings *list)
+{
+	split(arena, line, blanks, list);
+}
+
+void parameters_split_element(struct arena *arena, const char *text, struct strings *list)
+{
+	split(arena, text, " \t", list);
 }

@@ -20,5 +20,10 @@ const char *parameter_quoted(struct arena *arena, const char *text);
 const char *parameter_value(struct arena *arena, const char *text, const char *name);
 /* Appends the parameters of a command line. */
 void parameters_split(struct arena *arena, const char *line, struct strings *list);
+/*
+ * Appends the parameters of an element of NixOS's boot.kernelParams, which is joined with the
+ * others by blanks. Line breaks stay in them, for parameter_problem.
+ */
+void parameters_split_element(struct arena *arena, const char *text, struct strings *list);
 
 #endif

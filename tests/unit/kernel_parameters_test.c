@@ -161,6 +161,19 @@ static void lines_are_split(void **state)
 	arena_free(arena);
 }
 
+static void elements_are_split_at_blanks(void **state)
+{
+	static const char *const wanted[] = {"console=ttyS0", "x=\"a b\"", "y\nz", "w=\xc3\xa0"};
+	struct arena *arena = arena_new();
+	struct strings list = {0};
+	(void)state;
+	parameters_split_element(arena, "console=ttyS0  x=\"a b\"\ty\nz w=\xc3\xa0 ", &list);
+	assert_int_equal(list.n, countof(wanted));
+	for (size_t i = 0; i < list.n; i++)
+		assert_string_equal(list.v[i], wanted[i]);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +182,7 @@ int main(void)
 		cmocka_unit_test(problems_are_reported),
 		cmocka_unit_test(values_are_found),
 		cmocka_unit_test(lines_are_split),
+		cmocka_unit_test(elements_are_split_at_blanks),
 	};
 	return cmocka_run_group_tests_name("kernel_parameters", tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ cp "$initrd/initrd" "$test_dir/my-initrd"
 {
 	echo 'mem: 256'
 	echo 'initrd: my-initrd' # beside the description
-	echo 'kernelParams: [net.ifnames=0, loglevel=4, "one.more=a b"]'
+	echo "kernelParams: [net.ifnames=0, loglevel=4, 'one.more=\"a b\"']"
 	fast_kernel
 } | compile given "$system" || finish
 rm "$test_dir/my-initrd"
