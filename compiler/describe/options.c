@@ -110,7 +110,8 @@ static const struct option interface_options[] = {
 		.shape = &shape_name,
 		.longest = LINUX_INTERFACE_BYTES,
 		.doc = "The host's bridge that an interface of type bridge joins, or that tap-up "
-		       "adds a tap to."},
+		       "adds a tap to. For type bridge the host's /etc/qemu/bridge.conf must have "
+		       "a line such as: allow br0 (docs/hosts.md)."},
 	{.name = "mac",
 		STRING(struct interface, mac),
 		.shape = &shape_mac,
@@ -604,7 +605,10 @@ static const struct option first_rows[] = {
 		STRING(struct vm, pre_start),
 		.def = "''",
 		.code = true,
-		.doc = "Shell commands that run before the hypervisor starts."},
+		.doc = "Shell commands that run in the state directory before the hypervisor "
+		       "starts, in the same bash: their ulimit, umask, cd and exported variables "
+		       "hold for it. If one fails, the VM does not start. Names that begin with "
+		       "mvm_ are reserved."},
 	{.name = "extraArgsScript",
 		STRING(struct vm, extra_args_script),
 		.code = true,

@@ -232,7 +232,8 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 			plan->lowered.notify ? arena_printf(arena, "give_time %llu",
 						       (unsigned long long)vm->startup_timeout)
 					     : ""},
-		{"pre_start", vm->pre_start},
+		{"pre_start",
+			*vm->pre_start ? arena_printf(arena, "%s\nmvm_define", vm->pre_start) : ""},
 		{"locks", lock_volumes(arena, plan)},
 		{"unlocked", unlocked(arena, plan)},
 		{"volumes", create_volumes(arena, plan)},

@@ -16,7 +16,14 @@ if [ $# -ne 0 ]; then
 	echo "microvm-run: it takes no arguments, but got '$1'" >&2
 	exit 2
 fi
-runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
+mvm_runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
+
+# preStart runs in this shell, so that its ulimit, cd and variables hold for the hypervisor. It may
+# use any name that does not begin with mvm_, because everything here is defined again afterwards.
+mvm_define() {
+set -euo pipefail
+IFS=$' \t\n'
+runner=$mvm_runner
 program=microvm-run
 name=@name@
 arch=@arch@
@@ -157,19 +164,21 @@ json() {
 	printf '%s' "${text//\"/\\\"}"
 }
 
+argv=()
+add() { argv+=("$@"); }
+with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
+with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
+}
+mvm_define
+
 need_home
 need_outside_runner . "${PWD:-.}"
 @stopped@
-argv=()
-add() { argv+=("$@"); }
 need_choice
-accel=@accel@
-@aio@
-with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
-with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
-
 @startup@
 @pre_start@
+accel=@accel@
+@aio@
 @needs@
 @locks@
 @volumes@
