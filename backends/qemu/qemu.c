@@ -37,6 +37,12 @@ static const struct option options[] = {
 		BOOL(struct qemu_options, serial_console),
 		.def = "true",
 		.doc = "A serial console on standard input and output."},
+	{.name = "sandbox",
+		BOOL(struct qemu_options, sandbox),
+		.def = "true",
+		.doc = "QEMU denies itself the system calls that the VM does not need (-sandbox). "
+		       "false: for a QEMU that was built without seccomp, which does not start "
+		       "with it. With an interface of type bridge there is never a sandbox."},
 	{.name = "pcieRootPorts",
 		LIST(struct hypervisor_options, pcie_root_ports, struct pcie_root_port,
 			pcie_root_port_options),

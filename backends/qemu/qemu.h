@@ -11,7 +11,7 @@ struct qemu_options {
 	struct hypervisor_options common;
 	const char *machine;       /* NULL: depends on the architecture */
 	struct pairs machine_opts; /* replaces our options if given, but for the accelerator */
-	bool serial_console;
+	bool serial_console, sandbox;
 };
 
 struct qemu {
