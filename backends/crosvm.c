@@ -198,7 +198,6 @@ static void add_control(const struct crosvm *crosvm)
 		option_printf(crosvm->command, "--vsock", "%lld", (long long)guest->vsock.cid);
 }
 
-/* The GPU device runs in its own process and draws on the user's Wayland display. */
 static void add_graphics(const struct crosvm *crosvm, struct companion *companion)
 {
 	const struct guest *guest = crosvm->guest;
@@ -206,18 +205,9 @@ static void add_graphics(const struct crosvm *crosvm, struct companion *companio
 		return;
 	option_printf(crosvm->command, "--vhost-user", "gpu,socket=%s",
 		value(crosvm->arena, guest->graphics.socket));
-
-	struct command *gpu = &companion->command;
-	*companion = (struct companion){
-		.command.arena = crosvm->arena, .socket = guest->graphics.socket};
-	command_add(gpu, program(crosvm->arena, guest));
-	command_add(gpu, "device");
-	command_add(gpu, "gpu");
-	option_add(gpu, "--socket", guest->graphics.socket);
-	command_add(gpu, "--wayland-sock");
-	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
-	option_add(gpu, "--params",
-		"{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
+	add_gpu_process(crosvm->arena, guest, guest->options->package,
+		"{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}",
+		companion);
 }
 
 static void add_kernel(const struct crosvm *crosvm)

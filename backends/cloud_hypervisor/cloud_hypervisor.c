@@ -121,14 +121,15 @@ static void add_memory(const struct cloud_hypervisor *ch)
 {
 	const struct guest *guest = ch->guest;
 	/*
-	 * virtiofsd maps the guest's memory. Shared memory cannot be merged, and neither can huge
-	 * pages.
+	 * virtiofsd and the GPU's process map the guest's memory. Shared memory cannot be merged,
+	 * and neither can huge pages.
 	 */
+	const bool shared = guest->nshares || guest->graphics.enable;
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
-		(unsigned long long)guest->mem_mib, ch->guest->nshares ? "on" : "off");
+		(unsigned long long)guest->mem_mib, shared ? "on" : "off");
 	if (guest->hugepage_mem)
 		text = ch_join(ch->arena, text, "hugepages=on");
-	else if (!ch->guest->nshares)
+	else if (!shared)
 		text = ch_join(ch->arena, text, "mergeable=on");
 	if (guest->hotplug_mem_mib)
 		text = arena_printf(ch->arena,
@@ -257,6 +258,27 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 	return socket ? socket : VSOCK;
 }
 
+/*
+ * The patch of microvm.nix's package cloud-hypervisor-graphics adds --gpu; its GPU device is a
+ * process of crosvm's.
+ */
+static bool may_have_gpu(const struct guest *guest)
+{
+	return guest->options->package != NULL;
+}
+
+static void add_graphics(const struct cloud_hypervisor *ch, struct companion *companion)
+{
+	const struct guest *guest = ch->guest;
+	if (!guest->graphics.enable)
+		return;
+	option_printf(ch->command, "--gpu", "socket=%s", quoted(ch->arena, guest->graphics.socket));
+	add_gpu_process(ch->arena, guest, guest->graphics.crosvm_package,
+		"{\"context-types\":\"virgl:virgl2:cross-domain\",\"displays\":[{\"hidden\":true}],"
+		"\"egl\":true,\"vulkan\":true}",
+		companion);
+}
+
 /* ---- the backend ---- */
 
 static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out)
@@ -294,6 +316,7 @@ static void cloud_hypervisor_lower(
 	add_memory(&ch);
 	add_platform(&ch);
 	const char *vsock = has_vsock(&ch) ? add_vsock(&ch) : NULL;
+	add_graphics(&ch, &out->companion);
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&ch, &guest->disks[i], i);
 	for (size_t i = 0; i < guest->nshares; i++)
@@ -408,7 +431,10 @@ const struct backend cloud_hypervisor_backend = {
 			[FEATURE_PCI_DEVICES] = {.can = CAN},
 			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-			[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it supports --gpu", NULL},
+			[FEATURE_GRAPHICS] = {CAN_WHEN,
+				"with a cloud-hypervisor.package that has --gpu, such as "
+				"cloud-hypervisor-graphics of microvm.nix",
+				may_have_gpu},
 			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 			[FEATURE_HUGEPAGES] = {.can = CAN},
 			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},

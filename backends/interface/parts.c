@@ -150,3 +150,17 @@ size_t count_devices_of(const struct guest *guest)
 	return guest->ndisks + guest->nnics + guest->nshares + guest->ndevices +
 		(guest->vsock.cid >= 0) + guest->balloon;
 }
+
+void add_gpu_process(struct arena *arena, const struct guest *guest, const char *package,
+	const char *params, struct companion *companion)
+{
+	struct command *gpu = &companion->command;
+	*companion = (struct companion){.command.arena = arena, .socket = guest->graphics.socket};
+	command_add(gpu, program_path(arena, package, "crosvm"));
+	command_add(gpu, "device");
+	command_add(gpu, "gpu");
+	option_add(gpu, "--socket", guest->graphics.socket);
+	command_add(gpu, "--wayland-sock");
+	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
+	option_add(gpu, "--params", params);
+}

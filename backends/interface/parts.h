@@ -85,5 +85,11 @@ size_t count_devices_of(const struct guest *guest);
  */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor,
 	const char *list, size_t i, const char *path);
+/*
+ * Sets the companion to crosvm's GPU device, a process of its own that draws on the user's Wayland
+ * display; `package` as for program_path.
+ */
+void add_gpu_process(struct arena *arena, const struct guest *guest, const char *package,
+	const char *params, struct companion *companion);
 
 #endif
