@@ -263,7 +263,8 @@ struct backend {
 	bool mmio_parameters;
 	/*
 	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none. Fields
-	 * of the guest that depend on its kernel are not set yet.
+	 * of the guest that depend on its kernel are not set yet; an option that was refused has
+	 * its default, or is NULL if it has none.
 	 */
 	void (*check)(struct diag *diag, const struct vm *vm, const struct guest *guest);
 	/* Checks rules that depend on the guest's kernel; NULL: none. */

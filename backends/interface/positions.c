@@ -63,6 +63,13 @@ const struct pos *places_get(const struct places *places, const void *field)
 	return place && place->pos.file ? &place->pos : NULL;
 }
 
+void places_forget(struct places *places, const void *field)
+{
+	struct place *place = find(places, field);
+	if (place)
+		place->pos = (struct pos){0};
+}
+
 void places_refuse(struct places *places, const void *field)
 {
 	place_of(places, field)->refused = true;
@@ -75,6 +82,16 @@ bool places_refused(const struct places *places, const void *field)
 		return places->any_refused;
 	const struct place *place = find(places, field);
 	return place && place->refused;
+}
+
+bool places_refused_within(const struct places *places, const void *begin, size_t bytes)
+{
+	for (size_t i = 0; i < places->v.n; i++) {
+		const uintptr_t at = (uintptr_t)places->v.v[i].field, from = (uintptr_t)begin;
+		if (places->v.v[i].refused && at >= from && at - from < bytes)
+			return true;
+	}
+	return false;
 }
 
 const struct pos *vm_where(const struct vm *vm, const void *field)

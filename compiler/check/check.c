@@ -83,6 +83,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_credentials,
 	check_parameters,
 	check_bin_scripts,
+	check_extra_args,
 	check_host_path,
 	check_store_disk,
 	check_store,

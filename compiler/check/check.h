@@ -90,6 +90,7 @@ void check_credentials(const struct checker *checker);
 void check_parameters(const struct checker *checker);
 /* check_host.c: options of the host and the runner */
 void check_bin_scripts(const struct checker *checker);
+void check_extra_args(const struct checker *checker);
 void check_host_path(const struct checker *checker);
 /* check_store.c: the store and its disk */
 void check_rootfs(const struct checker *checker);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
 
+#include "backends/interface/positions.h"
 #include "compiler/check/check.h"
 #include "compiler/check/required_features.h"
 #include "compiler/storage/guest.h"
@@ -31,11 +32,21 @@ static const char *use_refusal(struct arena *arena, const struct backend *backen
 	return NULL;
 }
 
+/* Whether an option that the condition of a capability may read was refused. */
+static bool condition_is_unknown(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		if (!check_accepted(checker, &vm->volumes.v[i].read_only))
+			return true;
+	return places_refused_within(
+		vm->places, checker->guest.options, checker->backend->options_bytes);
+}
+
 static void check_use(const struct checker *checker, const struct use *use)
 {
 	const struct capability *capability = &checker->backend->capabilities[use->feature];
-	/* The condition may depend on an option that was refused. */
-	if (capability->can == CAN_WHEN && vm_refused(checker->vm, NULL))
+	if (capability->can == CAN_WHEN && condition_is_unknown(checker))
 		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, &checker->guest, use);
 	if (refusal)
@@ -58,11 +69,7 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
-	/*
-	 * A backend's own rules read whole elements, which are complete only if nothing was
-	 * refused.
-	 */
-	if (checker->backend->check && !vm_refused(vm, NULL))
+	if (checker->backend->check)
 		checker->backend->check(checker->diag, vm, &checker->guest);
 }
 

@@ -42,13 +42,22 @@ static bool left_open(const struct vm *vm, const char *const *field)
 	return !*field && !vm_where(vm, field);
 }
 
+/* A description that was exported from microvm.nix contains its default, which nobody chose. */
+static void fill_machine_id(struct arena *arena, struct vm *vm)
+{
+	const char *derived = derived_machine_id(arena, vm->host_name);
+	if (left_open(vm, &vm->machine_id))
+		vm->machine_id = derived;
+	if (vm->machine_id && strcmp(vm->machine_id, derived) == 0)
+		places_forget(vm->places, &vm->machine_id);
+}
+
 /* Fills what is derived from the name; a vm without a name is only checked. */
 static void fill_from_name(struct arena *arena, struct vm *vm)
 {
 	if (left_open(vm, &vm->socket))
 		vm->socket = arena_printf(arena, "%s.sock", vm->host_name);
-	if (left_open(vm, &vm->machine_id))
-		vm->machine_id = derived_machine_id(arena, vm->host_name);
+	fill_machine_id(arena, vm);
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
 			vm->interfaces.v[i].mac =
