@@ -1,84 +1,221 @@
 # SPDX-License-Identifier: MIT
-# Exports the description in an existing configuration of microvm.nix: toplevel, and the part of
-# config.microvm that can be written as JSON. Needs no nixpkgs.
+# Exports the description in an existing configuration of microvm.nix: the toplevel, and the part of
+# config.microvm that mvmbuild knows. Needs no nixpkgs, only known.nix beside it.
 #
+#   nix build --no-link .#nixosConfigurations.web1.config.system.build.toplevel
 #   nix eval --json --impure --expr 'import ./export.nix {
-#     config = (builtins.getFlake "…").nixosConfigurations.web1.config;
+#     config = (builtins.getFlake (toString ./.)).nixosConfigurations.web1.config;
 #   }' >web1.json
 #   mvmbuild web1.json
 #
-# (Or pass the result to runner.nix, which makes Nix build the paths.) Left out are options that
-# microvm.nix generates (runners, disks), options that only control its evaluation, functions,
-# package sets, and values that cannot be evaluated. A package is written as its path.
+# The first command builds the system, which the second one only names. (Or pass the result to
+# runner.nix, which makes Nix build the paths.)
+#
+# A package is written as its path. Left out are:
+# - what microvm.nix generates (runners, disks, deploy, the guest's own initrd) and what only
+#   controls its evaluation;
+# - the options and packages of parts that this VM does not have: other hypervisors, graphics,
+#   virtiofsd;
+# - the scripts of microvm.nix that mvmbuild has its own of, which fit its command lines;
+# - what mvmbuild does not know, and functions, package sets and failures. Each of these is
+#   reported.
 {
   config,
   overrides ? { }, # attributes laid over the description, one level deep
+  # What to do with the messages about what is left out: a function of the list and the description.
+  report ? messages: description: builtins.foldl' (result: message: builtins.trace message result)
+    description messages,
 }:
 
 let
-  inherit (builtins) attrNames filter isAttrs isBool isFloat isFunction isInt isList isPath
-    isString listToAttrs map removeAttrs toString tryEval;
+  inherit (builtins) any attrNames concatMap concatStringsSep elem elemAt filter foldl' genList
+    hashString head isAttrs isBool isFloat isFunction isInt isList isPath isString length
+    listToAttrs map removeAttrs seq stringLength substring toString tryEval;
 
+  known = import ./known.nix;
+  microvm = config.microvm or (throw
+    "export.nix: config.microvm is missing; import microvm.nix's module into this configuration");
+  hypervisor = overrides.hypervisor or microvm.hypervisor or "qemu";
+  toplevel = "${config.system.build.toplevel}";
+
+  # ---- what is left out without a message ----
+
+  # microvm.nix generates these, or uses them for its evaluation, its own host or its own tests.
   generated = [
-    "runner" "declaredRunner" "bootDisk" "storeDisk" "storeDiskPath" "kernelPath"
-    "balloonMem" "guest" "optimize" "vmHostPackages" "prettyProcnamesPackage"
+    "autostart" "balloonMem" "bootDisk" "declaredRunner" "deploy" "guest" "host" "kernelPath"
+    "optimize" "prettyProcnamesPackage" "runner" "stateDir" "storeDiskPath" "testing"
+    "virtiofsd-run" "vmHostPackages" "vms"
   ];
+  # These have no default, and are defined only where they are needed.
+  undefined = [
+    "storeDisk" "storeDiskType" "interfaces.macvtap.link" "interfaces.macvtap.mode"
+    "volumes.size" "volumes.mountPoint"
+  ];
+
+  has = set: name: set ? ${name};
+  # Whether one of the elements of a list of sets has an attribute of this value.
+  hasElement = list: name: value: any (element: element.${name} or null == value) list;
+  graphics = microvm.graphics.enable or false;
+  virtiofsd = hasElement (microvm.shares or [ ]) "proto" "virtiofs" && hypervisor != "vfkit";
+
+  unused = filter (name: name != hypervisor) known.hypervisors
+    ++ (if graphics then [ ] else [ "graphics" ])
+    ++ (if virtiofsd then [ ] else [ "virtiofsd" ]);
+
+  # ---- values ----
+
+  # A walk's result: a list of zero or one values, which distinguishes "left out" from null, and
+  # messages.
+  value = value: { values = [ value ]; messages = [ ]; };
+  nothing = { values = [ ]; messages = [ ]; };
+  leftOut = where: why: {
+    values = [ ];
+    messages = [ "export.nix: microvm.${where} is left out: ${why}" ];
+  };
 
   isPackage = value: isAttrs value && (value ? outPath || (value.type or null) == "derivation");
   # Recognizes nixpkgs and the like: an attribute set to choose packages from, not a value.
   isPackageSet = value: isAttrs value &&
     (value ? callPackage || value ? stdenv || value ? recurseForDerivations);
 
-  nothing = [ ];
-  one = value: [ value ];
+  # NAMES are those that are known within the value: a set as in known.nix, or true for any.
+  # WHERE is the option's name with the positions in lists, OPTION without them.
+  walk = names: where: option: given:
+    let tried = tryEval (seq given given);
+    in if tried.success then walkEvaluated names where option tried.value
+    else if elem option undefined then nothing
+    else leftOut where "it cannot be evaluated";
 
-  # A list of zero or one values, which distinguishes "left out" from null.
-  pick = value:
-    let tried = tryEval (builtins.seq value value);
-    in if !tried.success then nothing else pickEvaluated tried.value;
+  walkEvaluated = names: where: option: given:
+    if given == null || isBool given || isInt given || isFloat given then value given
+    else if isFunction given then leftOut where "it is a function"
+    else if isList given then walkList names where option given
+    else if isAttrs names && (isString given || isPath given || isPackage given)
+    # microvm.nix's storeDisk is the image that it makes.
+    then (if option == "storeDisk" then nothing else leftOut where "mvmbuild expects a set here")
+    else if isString given then value given
+    else if isPath given then value (toString given) # not copied to the store
+    else if isPackage given then walkPackage where given
+    else if isAttrs names then walkOptions names where option given
+    else if isPackageSet given then leftOut where "it is a set of packages"
+    else if isAttrs given then walkAttributes where option given
+    else leftOut where "it cannot be written as JSON";
 
-  pickEvaluated = value:
-    if value == null || isBool value || isInt value || isFloat value || isString value
-    then one value
-    else if isPath value then one (toString value) # not copied to the store
-    else if isPackage value then pickPackage value
-    else if isFunction value || isPackageSet value then nothing
-    else if isList value then one (builtins.concatMap pick value)
-    else if isAttrs value then one (pickAttributes value)
-    else nothing;
-
-  pickPackage = package:
+  walkPackage = where: package:
     let path = tryEval "${package}";
-    in if path.success then one path.value else nothing;
+    in if path.success then value path.value else leftOut where "the package cannot be evaluated";
 
-  pickAttributes = set: listToAttrs (builtins.concatMap
-    (name: map (value: { inherit name value; }) (pick set.${name}))
-    (filter (name: builtins.substring 0 1 name != "_") (attrNames set)));
+  walkList = names: where: option: list:
+    let
+      results = genList
+        (i: walk names "${where}[${toString i}]" option (elemAt list i)) (length list);
+    in {
+      values = [ (concatMap (result: result.values) results) ];
+      messages = concatMap (result: result.messages) results;
+    };
 
-  microvm = removeAttrs config.microvm generated;
+  # The results of a set's attributes, as [ { name, result } ], make a set.
+  together = results: {
+    values = [ (listToAttrs (concatMap
+      ({ name, result }: map (value: { inherit name value; }) result.values) results)) ];
+    messages = concatMap ({ result, ... }: result.messages) results;
+  };
+  under = prefix: name: if prefix == "" then name else "${prefix}.${name}";
+  isPublic = name: substring 0 1 name != "_"; # _module and the like
 
-  # Drops the default readOnly = false, which cannot be distinguished from an explicit one:
-  # mvmbuild's default shares the host's store read-only.
+  walkAttributes = where: option: set: together (map
+    (name: { inherit name; result = walk true (under where name) (under option name) set.${name}; })
+    (filter isPublic (attrNames set)));
+
+  # What is unknown is not evaluated: it need not be something that can be.
+  walkOptions = names: where: option: set: together (map
+    (name: {
+      inherit name;
+      result =
+        if has names name
+        then walk names.${name} (under where name) (under option name) set.${name}
+        else leftOut (under where name) "mvmbuild has no such option";
+    })
+    (filter isPublic (attrNames set)));
+
+  # ---- values that mean something else to mvmbuild ----
+
+  isPrefix = prefix: text: isString text && substring 0 (stringLength prefix) text == prefix;
+
+  # microvm.nix always names an initrd, by default the guest's own. Ours takes its place, unless
+  # another one is wanted.
+  guestInitrd = tryEval
+    "${config.system.build.initialRamdisk or ""}/${config.system.boot.loader.initrdFile or ""}";
+  withoutGuestInitrd = set:
+    if !guestInitrd.success || set.initrdPath or null == guestInitrd.value
+    then removeAttrs set [ "initrdPath" ] else set;
+
+  # microvm.nix's default id, which the guest has in its /etc; mvmbuild derives the same one.
+  derivedId =
+    let hash = hashString "sha256" "microvm.nix:${config.networking.hostName}";
+    in concatStringsSep "-" (map ({ from, length }: substring from length hash) [
+      { from = 0; length = 8; } { from = 8; length = 4; } { from = 12; length = 4; }
+      { from = 16; length = 4; } { from = 20; length = 12; }
+    ]);
+  withoutDerivedId = set:
+    if set.machineId or null == derivedId then removeAttrs set [ "machineId" ] else set;
+
+  # Defaults that cannot be distinguished from what somebody gave, and that differ from mvmbuild's:
+  # readOnly = false, because mvmbuild shares the host's store read-only, and virtiofsd's group.
+  withoutDefaults = set: set
+    // (if set ? shares then { shares = map exportShare set.shares; } else { })
+    // (if set.virtiofsd.group or null == "kvm"
+      then { virtiofsd = removeAttrs set.virtiofsd [ "group" ]; } else { });
   exportShare = share: if share.readOnly or false then share else removeAttrs share [ "readOnly" ];
-  exported = pickAttributes microvm;
+
+  # The flags of another type of store disk are of no use.
+  withoutOtherFlags = set: removeAttrs set
+    (if set.storeDiskType or null == "erofs" then [ "storeDiskSquashfsFlags" ]
+      else if set.storeDiskType or null == "squashfs" then [ "storeDiskErofsFlags" ]
+      else [ "storeDiskErofsFlags" "storeDiskSquashfsFlags" ]);
+
+  # The GPU device of crosvm serves cloud-hypervisor.
+  withoutCrosvm = set:
+    if set ? graphics && hypervisor != "cloud-hypervisor"
+    then set // { graphics = removeAttrs set.graphics [ "crosvmPackage" ]; } else set;
+
+  # microvm.nix's scripts, some of which do not fit mvmbuild's command lines: a tap must be made
+  # with the flags with which the hypervisor opens it.
+  replaced = [
+    "macvtap-down" "macvtap-up" "microvm-balloon" "microvm-register" "microvm-run"
+    "microvm-shutdown" "microvm-unregister" "pci-setup" "tap-down" "tap-up" "virtiofsd-run"
+  ];
+  withoutScripts = set:
+    let binScripts = removeAttrs (set.binScripts or { }) replaced;
+    in removeAttrs set [ "binScripts" ]
+      // (if binScripts == { } then { } else { inherit binScripts; });
 
   # regInfo= names a closureInfo that microvm.nix adds to its disk, beside the closure. Our stage 1
   # brings a database instead; for another initrd the closureInfo is packed.
-  startsWith = prefix: text: isString text &&
-    builtins.substring 0 (builtins.stringLength prefix) text == prefix;
-  isRegistration = startsWith "regInfo=";
-  registrations = filter isRegistration (exported.kernelParams or [ ]);
-  directoryOf = parameter: dirOf (builtins.substring 8 (builtins.stringLength parameter) parameter);
-  otherInitrd = (exported // overrides).initrd or
-    (exported // overrides).initrdPath or null != null;
-  parameters =
-    if registrations == [ ] then { }
-    else if otherInitrd
-    then { storePaths = exported.storePaths or [ ] ++ map directoryOf registrations; }
-    else { kernelParams = filter (parameter: !isRegistration parameter) exported.kernelParams; };
-  shares = if exported ? shares then { shares = map exportShare exported.shares; } else { };
+  isRegistration = isPrefix "regInfo=";
+  isNone = parameter: !isRegistration parameter;
+  directoryOf = parameter: dirOf (substring 8 (stringLength parameter) parameter);
+  withRegistration = set:
+    let
+      registrations = filter isRegistration (set.kernelParams or [ ]);
+      all = set // overrides;
+      otherInitrd = all.initrd or all.initrdPath or null != null;
+    in
+      if registrations == [ ] then set
+      else if otherInitrd
+      then set // { storePaths = set.storePaths or [ ] ++ map directoryOf registrations; }
+      else set // { kernelParams = filter isNone set.kernelParams; };
+
+  # ---- the description ----
+
+  walked = walkOptions known.options "" "" (removeAttrs microvm (generated ++ unused));
+  apply = set: change: change set;
+  exported = foldl' apply (head walked.values) [
+    withoutGuestInitrd withoutDerivedId withoutDefaults withoutOtherFlags withoutCrosvm
+    withoutScripts withRegistration
+  ];
 in
-{
+report walked.messages ({
   hostName = config.networking.hostName;
-  toplevel = "${config.system.build.toplevel}";
-} // exported // shares // parameters // overrides
+  inherit toplevel;
+} // exported // overrides)

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Uses templates/nix with a real Nix in a separate store: builds the runner as a derivation, again
-# after a garbage collection, in a sandbox and as another user; and makes the description of an
-# existing configuration.
+# after a garbage collection, in a sandbox and as another user.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -142,29 +141,4 @@ else
 	skip "nix-build as nobody makes the runner" "not root"
 fi
 
-# The description is part of a configuration.
-nix-instantiate --eval --strict --json \
-	-E "import $top/tests/e2e/lib/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
-check "the description of a configuration is exported" test $? = 0
-wanted="export"
-want "the export has name and system" '.hostName == "mock" and (.toplevel | test("-system$"))'
-want "packages become paths" '(.kernel | test("-package$")) and (.qemu.package | test("-package$"))'
-want "paths stay as they are" '.volumes[0].image == "/var/data.img"'
-want "null, booleans, numbers and lists are kept" \
-	'.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
-want "generated options are left out" \
-	'[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
-want "functions, package sets and failures are left out" \
-	'[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
-want "a default of a share is left out" \
-	'(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
-want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
-	'.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
-want "overrides are applied" '.vcpu == 7'
-check "mvmbuild check accepts the export" "$MVMBUILD" check --syntax "$test_dir/export"
-nix-instantiate --eval --strict --json \
-	-E "import $top/tests/e2e/lib/nix/export-mock.nix { initrd = \"guest\"; }" \
-	>"$test_dir/export" 2>"$log"
-want "the registration is packed for the guest's initrd" \
-	'(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
 finish

@@ -1,26 +1,152 @@
 # SPDX-License-Identifier: MIT
-# A configuration of microvm.nix as templates/nix/export.nix sees it: packages, functions, package
-# sets, values that throw.
-{ initrd ? null }:
+# Configurations of microvm.nix as templates/nix/export.nix sees them, each with one kind of thing
+# that they were seen to contain: packages, functions, package sets, values that throw, what
+# microvm.nix generates, options of modules that mvmbuild does not know. Needs no nixpkgs.
+{ name }:
 
 let
   package = name:
     derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; };
-  pkgs = { callPackage = f: f; stdenv = throw "not to be evaluated"; hello = package "hello"; };
-in
-import ../../../../templates/nix/export.nix {
-  config = {
+  never = what: throw "${what} is not to be evaluated";
+  pkgs = { callPackage = f: f; stdenv = never "stdenv"; hello = package "hello"; };
+  hypervisors = [
+    "qemu" "cloud-hypervisor" "firecracker" "crosvm" "kvmtool" "stratovirt" "alioth" "vfkit"
+  ];
+  undefined = option: throw "The option `microvm.${option}' is used but not defined.";
+
+  # All options that microvm.nix's guest module defines, with its defaults.
+  defaults = hypervisor: {
+    guest.enable = true;
+    optimize.enable = true;
+    cpu = null;
+    inherit hypervisor;
+    preStart = "";
+    extraArgsScript = null;
+    socket = "mock.sock";
+    user = null;
+    kernel = package "linux";
+    initrdPath = "${package "initrd"}/initrd";
+    vcpu = 1;
+    mem = 512;
+    hugepageMem = false;
+    hotplugMem = 0;
+    hotpluggedMem = 0;
+    balloon = false;
+    balloonMem = throw "removed option";
+    initialBalloonMem = 0;
+    deflateOnOOM = true;
+    forwardPorts = [ ];
+    volumes = [ ];
+    interfaces = [ ];
+    shares = [ ];
+    devices = [ ];
+    vsock = { cid = null; ssh.enable = false; };
+    registerWithMachined = false;
+    # The hash of "microvm.nix:mock".
+    machineId = let hash = builtins.hashString "sha256" "microvm.nix:mock"; in
+      builtins.concatStringsSep "-" (map ({ at, n }: builtins.substring at n hash) [
+        { at = 0; n = 8; } { at = 8; n = 4; } { at = 12; n = 4; } { at = 16; n = 4; }
+        { at = 20; n = 12; }
+      ]);
+    kernelParams = [
+      "8250.nr_uarts=1" "init=/x/init" "regInfo=${package "closure-info"}/registration"
+    ];
+    storeOnDisk = true;
+    registerClosure = true;
+    writableStoreOverlay = null;
+    graphics = {
+      enable = false;
+      crosvmPackage = never "graphics.crosvmPackage";
+      backend = "gtk";
+      socket = "mock-gpu.sock";
+      vulkan = null;
+      hostmem = "256M";
+    };
+    vmHostPackages = pkgs;
+    qemu = {
+      machine = "microvm";
+      machineOpts = null;
+      extraArgs = [ ];
+      serialConsole = true;
+      pcieRootPorts = [ ];
+      package = package "qemu";
+    };
+    alioth.package = package "alioth";
+    cloud-hypervisor = {
+      platformOEMStrings = [ ];
+      extraArgs = [ ];
+      package = package "cloud-hypervisor";
+    };
+    crosvm = { extraArgs = [ ]; pivotRoot = null; package = package "crosvm"; };
+    firecracker = {
+      cpu = null;
+      driveIoEngine = "Async";
+      extraArgs = [ ];
+      extraConfig = { };
+      package = package "firecracker";
+    };
+    kvmtool.package = package "kvmtool";
+    stratovirt.package = package "stratovirt";
+    vfkit = {
+      extraArgs = [ ];
+      logLevel = "info";
+      package = package "vfkit";
+      rosetta = { enable = false; install = false; ignoreIfMissing = false; };
+    };
+    prettyProcnames = true;
+    virtiofsd = {
+      inodeFileHandles = "prefer";
+      threadPoolSize = "`nproc`";
+      group = "kvm";
+      extraArgs = [ ];
+      package = never "virtiofsd.package";
+    };
+    runner = builtins.listToAttrs
+      (map (name: { inherit name; value = never "runner.${name}"; }) hypervisors);
+    declaredRunner = never "declaredRunner";
+    binScripts = { };
+    storeDisk = package "store-disk";
+    storeDiskType = "erofs";
+    storeDiskErofsFlags = [ "-zlz4hc" "-Eztailpacking" "-Efragments" ];
+    storeDiskSquashfsFlags = [ "-c" "zstd" "-j" "$NIX_BUILD_CORES" ];
+    systemSymlink = false;
+    credentialFiles = { };
+    bootDisk = never "bootDisk";
+    deploy = { installOnHost = never "deploy"; sshSwitch = null; rebuild = package "rebuild"; };
+  }
+  # The packages of other hypervisors must not become inputs.
+  // builtins.listToAttrs (map (name: { inherit name; value = never name; })
+    (builtins.filter (name: name != hypervisor) hypervisors));
+
+  mock = microvm: {
     networking.hostName = "mock";
-    system.build.toplevel = package "system";
-    microvm = {
-      hypervisor = "qemu";
-      kernel = package "package";
-      mem = 512;
-      vcpu = 1;
-      kernelParams = [ "quiet" "init=/x" "regInfo=${package "closure-info"}/registration" ];
-      balloon = false;
-      user = null;
-      volumes = [ { image = /var/data.img; size = 8; mountPoint = null; label = null; } ];
+    system.build = {
+      toplevel = package "nixos-system-mock";
+      initialRamdisk = package "initrd";
+    };
+    system.boot.loader.initrdFile = "initrd";
+    inherit microvm;
+  };
+  interface = type: {
+    inherit type;
+    id = "vm-${type}";
+    mac = if type == "tap" then "02:00:00:00:00:01" else "02:00:00:00:00:02";
+    bridge = if type == "bridge" then "br0" else null;
+    macvtap =
+      if type == "macvtap" then { link = "eth0"; mode = "bridge"; }
+      else { link = undefined "interfaces.link"; mode = undefined "interfaces.mode"; };
+    tap.vhost = false;
+  };
+
+  cases = {
+    plain.microvm = defaults "qemu" // {
+      volumes = [
+        {
+          image = /var/data.img; size = 8; mountPoint = null; label = null; autoCreate = true;
+          fsType = "ext4"; readOnly = false; mkfsExtraArgs = [ ]; serial = null; direct = false;
+          imageType = "raw";
+        }
+      ];
       shares = [
         {
           tag = "ro-store"; source = "/nix/store"; mountPoint = "/nix/.ro-store";
@@ -28,17 +154,63 @@ import ../../../../templates/nix/export.nix {
         }
         { tag = "ro"; source = "/srv"; mountPoint = "/srv"; readOnly = true; }
       ];
-      interfaces = [ { type = "user"; id = "net0"; mac = "02:00:00:00:00:01"; } ];
-      qemu = { package = package "package"; extraArgs = [ "-a" "b" ]; inherit pkgs; };
-      apply = x: x;
-      broken = throw "option used but not defined";
-      guest.enable = true;
-      runner = { qemu = throw "generated"; };
-      declaredRunner = throw "generated";
-      bootDisk = package "boot";
-      storeDisk = package "store";
-      vmHostPackages = pkgs;
+      storeOnDisk = false;
+      storeDisk = undefined "storeDisk";
+      storeDiskType = undefined "storeDiskType";
+      interfaces = [ (interface "user") ];
+      qemu = (defaults "qemu").qemu // { extraArgs = [ "-a" "b" ]; };
     };
-  };
-  overrides = { vcpu = 7; } // (if initrd == null then { } else { inherit initrd; });
+    plain.overrides.vcpu = 7;
+
+    # Options of other modules, at the top and inside, and values that mean nothing to a host.
+    foreign.microvm = defaults "qemu" // {
+      _module.args = never "_module";
+      vms.inner.config = never "vms";
+      host.enable = false;
+      autostart = [ "mock" ];
+      tailscale.authKey = never "an unknown option";
+      apply = x: x;
+      user = throw "no user was given";
+      volumes = [
+        { image = "a.img"; size = 8; mountPoint = null; encrypted = true; label = x: x; }
+      ];
+      qemu = (defaults "qemu").qemu // {
+        inherit pkgs;
+        machineOpts = { accel = "tcg"; inherit pkgs; };
+        package = { type = "derivation"; outPath = throw "the package is broken"; };
+      };
+    };
+
+    # What mvmbuild generates better, and what it does not.
+    scripts.microvm = defaults "qemu" // {
+      interfaces = [ (interface "tap") (interface "macvtap") ];
+      binScripts = {
+        tap-up = "reference"; tap-down = "reference"; macvtap-up = "reference";
+        macvtap-down = "reference"; pci-setup = "reference"; virtiofsd-run = "reference";
+        backup = "echo backup";
+      };
+    };
+
+    # Values that differ from microvm.nix's defaults.
+    own.microvm = defaults "qemu" // {
+      machineId = "00112233-4455-6677-8899-aabbccddeeff";
+      initrdPath = "${package "my-initrd"}/initrd";
+      shares = [ { tag = "s"; source = "/s"; mountPoint = "/s"; proto = "virtiofs"; } ];
+      virtiofsd = { group = "users"; package = package "virtiofsd"; };
+    };
+
+    guest-initrd.microvm = defaults "qemu";
+    guest-initrd.overrides.initrd = "guest";
+
+    graphics.microvm = defaults "cloud-hypervisor" // {
+      graphics = (defaults "qemu").graphics // { enable = true; crosvmPackage = package "crosvm"; };
+    };
+    missing = { };
+  } // builtins.listToAttrs (map
+    (name: { inherit name; value.microvm = defaults name; }) hypervisors);
+  case = cases.${name};
+in
+import ../../../../templates/nix/export.nix {
+  config = if case ? microvm then mock case.microvm else removeAttrs (mock { }) [ "microvm" ];
+  overrides = case.overrides or { };
 }

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# templates/nix/export.nix writes descriptions of configurations of microvm.nix with a real Nix:
+# mock ones, of each kind that was seen, which are then checked and planned.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../lib/nix.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+mvmbuild=${MVMBUILD:-$top/build/mvmbuild}
+need_programs nix-instantiate jq
+nix_env_setup "$test_dir/nix"
+fixture_make "$test_dir/fixture"
+# A system that exists, in place of the one that the mock only names.
+system=(--set storeDir="$test_dir/fixture/store"
+	--set toplevel="$test_dir/fixture/store/$fixture_hash-system"
+	--set closure="$test_dir/fixture/registration" --set kernel="$test_dir/fixture/kernel")
+
+# export_case NAME: the case's description becomes $test_dir/NAME, its messages NAME.log.
+export_case() {
+	wanted=$1
+	nix-instantiate --eval --strict --json --argstr name "$1" \
+		"$top/tests/e2e/lib/nix/export-mock.nix" >"$test_dir/$1" 2>"$test_dir/$1.log"
+}
+
+# want DESCRIPTION JQ: holds for the last export.
+want() {
+	check "$wanted: $1" jq -e "$2" "$test_dir/$wanted"
+}
+
+# accepted ARGUMENT...: mvmbuild takes the last export as it is.
+accepted() {
+	check "$wanted: mvmbuild accepts the description" \
+		"$mvmbuild" check --syntax "$test_dir/$wanted"
+	check "$wanted: mvmbuild plans the VM" \
+		"$mvmbuild" plan --json "$test_dir/$wanted" "${system[@]}" "$@"
+	expect_no "$wanted: and has nothing to remark" "$test_dir/.check" ': (warning|error|note): '
+}
+
+for hypervisor in qemu cloud-hypervisor firecracker crosvm kvmtool stratovirt alioth vfkit; do
+	check "$hypervisor: the defaults are exported" export_case "$hypervisor"
+	check "$hypervisor: nothing is left out that would need a message" \
+		test ! -s "$test_dir/$hypervisor.log"
+	want "there is one hypervisor's package" \
+		"[to_entries[] | .value | objects | .package | strings] == [.\"$hypervisor\".package]"
+	accepted --set "$hypervisor.version=99" --set storeDiskType=squashfs
+done
+
+export_case plain
+want "the export has name and system" \
+	'.hostName == "mock" and (.toplevel | test("-nixos-system-mock$"))'
+want "packages become paths" '(.kernel | test("-linux$")) and (.qemu.package | test("-qemu$"))'
+want "paths stay as they are" '.volumes[0].image == "/var/data.img"'
+want "null, booleans, numbers and lists are kept" \
+	'.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
+want "what microvm.nix generates is left out" '[has("runner", "declaredRunner", "bootDisk",
+	"storeDisk", "deploy", "initrdPath", "machineId")] | any | not'
+want "what controls its evaluation is left out" \
+	'[has("guest", "optimize", "vmHostPackages")] | any | not'
+want "parts that the VM does not have are left out" \
+	'[has("graphics", "virtiofsd", "crosvm")] | any | not'
+want "a default of a share is left out" \
+	'(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
+want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
+	'.kernelParams == ["8250.nr_uarts=1", "init=/x/init"] and (has("storePaths") | not)'
+want "overrides are applied" '.vcpu == 7'
+
+check "foreign: unknown options do not stop the export" export_case foreign
+want "they are left out" '[has("apply", "tailscale", "user"), (.qemu | has("pkgs", "package")),
+	(.volumes[0] | has("encrypted", "label"))] | any | not'
+want "and so are package sets" '.qemu.machineOpts == {"accel": "tcg"}'
+for line in 'apply is left out: mvmbuild has no such option' \
+	'qemu.machineOpts.pkgs is left out: it is a set of packages' \
+	'qemu.package is left out: the package cannot be evaluated' \
+	'qemu.pkgs is left out: mvmbuild has no such option' \
+	'tailscale is left out: mvmbuild has no such option' \
+	'user is left out: it cannot be evaluated' \
+	'volumes[0].encrypted is left out: mvmbuild has no such option' \
+	'volumes[0].label is left out: it is a function'; do
+	check "foreign: reported: $line" grep -Fx "trace: export.nix: microvm.$line" \
+		"$test_dir/foreign.log"
+done
+check "foreign: and nothing else is" test "$(grep -c ^trace: "$test_dir/foreign.log")" = 8
+accepted --set qemu.version=99 --set storeDiskType=squashfs
+
+export_case scripts
+want "scripts that mvmbuild has its own of are left out" '.binScripts == {"backup": "echo backup"}'
+accepted --set qemu.version=99 --set storeDiskType=squashfs
+
+export_case own
+want "an id that somebody chose is kept" '.machineId == "00112233-4455-6677-8899-aabbccddeeff"'
+want "an initrd that is not the guest's is kept" '.initrdPath | test("-my-initrd/initrd$")'
+want "virtiofsd's options are kept" \
+	'.virtiofsd.group == "users" and (.virtiofsd.package | test("-virtiofsd$"))'
+export_case guest-initrd
+want "the registration is packed for the guest's initrd" \
+	'(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and
+	(.storePaths[0] | test("-closure-info$"))'
+
+check "missing: a configuration without microvm.nix is refused" eval ! export_case missing
+expect "missing: the message says so" "$test_dir/missing.log" \
+	'config.microvm is missing; import microvm.nix.s module'
+finish
