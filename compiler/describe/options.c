@@ -618,7 +618,9 @@ static const struct option first_rows[] = {
 		.shape = &shape_name,
 		.longest = SCRIPT_NAME_BYTES,
 		.code = true,
-		.doc = "Further scripts for the runner's bin/: names and shell code."},
+		.doc = "Further scripts for the runner's bin/: names and shell code. One called "
+		       "tap-up, tap-down, macvtap-up, macvtap-down or pci-setup replaces "
+		       "mvmbuild's; tap-up.after and the like are run at the end of it."},
 	{.name = "prettyProcnames",
 		BOOL(struct vm, pretty_procnames),
 		.def = "true",

@@ -92,7 +92,7 @@ void scripts_make(struct arena *arena, const struct plan *plan, struct runner_sc
 			vec_push(arena, scripts, (struct runner_script){all[i].name, text});
 	}
 	for (size_t i = 0; i < custom->n; i++)
-		if (!is_ours_alone(custom->v[i].key))
+		if (!is_ours_alone(custom->v[i].key) && !script_is_addition(custom->v[i].key))
 			vec_push(arena, scripts,
 				(struct runner_script){custom->v[i].key,
 					script_custom(arena, plan, custom->v[i].value)});

@@ -29,6 +29,8 @@ const char *script_tap_down(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan);
 const char *script_pci_setup(struct arena *arena, const struct plan *plan);
+/* Whether one of binScripts belongs to the end of one of the five scripts above: NAME.after. */
+bool script_is_addition(const char *name);
 const char *script_register(struct arena *arena, const struct plan *plan);
 const char *script_unregister(struct arena *arena, const struct plan *plan);
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan);

@@ -40,12 +40,34 @@ static void put_removal(struct arena *arena, struct buf *out, const struct inter
 	buf_printf(out, "remove %s\n", script_quoted(arena, interface->id));
 }
 
+bool script_is_addition(const char *name)
+{
+	static const char *const additions[] = {"tap-up.after", "tap-down.after",
+		"macvtap-up.after", "macvtap-down.after", "pci-setup.after"};
+	for (size_t i = 0; i < countof(additions); i++)
+		if (strcmp(name, additions[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Returns the description's addition to the script `name`, after a newline, or "". */
+static const char *addition_to(struct arena *arena, const struct plan *plan, const char *name)
+{
+	const struct pairs *custom = &plan->vm->bin_scripts;
+	const char *addition = arena_printf(arena, "%s.after", name);
+	for (size_t i = 0; i < custom->n; i++)
+		if (strcmp(custom->v[i].key, addition) == 0)
+			return arena_printf(arena, "\n%s", custom->v[i].value);
+	return "";
+}
+
 /* Makes the script `name` with `lines` in the placeholder `hole`; returns NULL without lines. */
 static const char *host_script(struct arena *arena, const struct plan *plan, const char *name,
 	const char *hole, const char *lines)
 {
 	const struct hole holes[] = {
 		{hole, lines},
+		{"after", addition_to(arena, plan, name)},
 		{"holders", script_part(arena, "holders")},
 		{"user", script_quoted(arena, plan->vm->host_user)},
 		{"group", script_quoted(arena, plan->vm->host_group ? plan->vm->host_group : "")},

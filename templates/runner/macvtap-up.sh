@@ -65,4 +65,4 @@ macvtap() { # NAME MAC LINK MODE
 	wait_for_file "$file"
 	chown -- "$user${group:+:$group}" "$file"
 }
-@interfaces@
+@interfaces@@after@

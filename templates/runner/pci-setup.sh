@@ -36,4 +36,4 @@ pci() { # ADDRESS
 	chown -- "$user${group:+:$group}" \
 		"/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
 }
-@devices@
+@devices@@after@

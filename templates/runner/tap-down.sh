@@ -21,5 +21,5 @@ remove() { # NAME
 		ip link delete dev "$1" || status=1
 	fi
 }
-@interfaces@
+@interfaces@@after@
 exit "$status"

@@ -56,4 +56,4 @@ tap() { # NAME [BRIDGE]
 	if [ -n "${2:-}" ]; then ip link set dev "$1" master "$2"; fi
 	ip link set dev "$1" up
 }
-@interfaces@
+@interfaces@@after@
