@@ -31,17 +31,23 @@ static void check_interface_type(
 void check_interfaces(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	struct claims ids = {0}, macs = {0};
+	struct claims ids = {0}, macs = {0}, user_macs = {0};
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
 		if (check_accepted(checker, &interface->type))
 			check_interface_type(checker, interface, i);
 		check_claim(checker, &ids, interface->id, &interface->id, &interface->where);
-		check_claim(checker, &macs, lower_case(checker->arena, interface->mac),
-			&interface->mac, &interface->where);
+		/*
+		 * An interface of type user is alone in its network, where the address of another
+		 * interface does no harm. An example of microvm.nix has one.
+		 */
+		check_claim(checker, interface->type == INTERFACE_USER ? &user_macs : &macs,
+			lower_case(checker->arena, interface->mac), &interface->mac,
+			&interface->where);
 	}
 	check_unique(checker, &ids, "interface id");
 	check_unique(checker, &macs, "MAC address");
+	check_unique(checker, &user_macs, "MAC address");
 }
 
 /* An interface whose type was refused may have been meant as a user interface. */
