@@ -221,7 +221,8 @@ static void check_entry(struct reach *reach, size_t index)
 		closure_error(table, place_of(referrer), "closure-incomplete",
 			"%s, to which %s refers, is not in %s", path, by, table->source);
 	else if (!entry->described && path_exists(path))
-		closure_error(table, place_of(entry), "closure-incomplete", "%s is not in %s", path,
+		closure_error(table, place_of(entry), "closure-incomplete",
+			"%s is not in %s; build it, or name a `closure` that describes it", path,
 			table->source);
 }
 

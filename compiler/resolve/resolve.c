@@ -65,9 +65,14 @@ static bool missing_toplevel(struct resolver *resolver, bool in_store)
 		why = arena_printf(resolver->arena,
 			"%s%s is a link to %s, which does not exist; build the system again", dot,
 			path, target);
+	else if (in_store)
+		why = arena_printf(resolver->arena, "%s: no such store path; %s", path,
+			strstr(path, "-nixos-system-")
+				? "build the system first, with nix build "
+				  "CONFIGURATION.config.system.build.toplevel"
+				: "build it first");
 	else if (path[0] == '/')
-		why = arena_printf(resolver->arena, "%s: no such %s", path,
-			in_store ? "store path" : "file or directory");
+		why = arena_printf(resolver->arena, "%s: no such file or directory", path);
 	else
 		why = arena_printf(resolver->arena, "there is no %s%s; nix-build -o %s makes it",
 			dot, path, path);
