@@ -2,14 +2,15 @@
 # Exports the description in an existing configuration of microvm.nix: the toplevel, and the part of
 # config.microvm that mvmbuild knows. Needs no nixpkgs, only known.nix beside it.
 #
-#   nix build --no-link .#nixosConfigurations.web1.config.system.build.toplevel
-#   nix eval --json --impure --expr 'import ./export.nix {
+#   nix build --impure -o web1.json --expr 'import ./export.nix {
 #     config = (builtins.getFlake (toString ./.)).nixosConfigurations.web1.config;
-#   }' >web1.json
+#     file = true;
+#   }'
 #   mvmbuild web1.json
 #
-# The first command builds the system, which the second one only names. (Or pass the result to
-# runner.nix, which makes Nix build the paths.)
+# The link web1.json keeps everything that it names from Nix's garbage collection: the system, the
+# kernel, the hypervisor. Without `file`, the result is the description itself: for runner.nix, or
+# for `nix eval --json`, which builds nothing, so that mvmbuild does not find the system.
 #
 # A package is written as its path. Left out are:
 # - what microvm.nix generates (runners, disks, deploy, the guest's own initrd) and what only
@@ -22,6 +23,8 @@
 {
   config,
   overrides ? { }, # attributes laid over the description, one level deep
+  file ? false, # whether the result is a derivation that builds all paths, and writes the JSON
+  system ? builtins.currentSystem, # of that derivation
   # What to do with the messages about what is left out: a function of the list and the description.
   report ? messages: description: builtins.foldl' (result: message: builtins.trace message result)
     description messages,
@@ -30,7 +33,8 @@
 let
   inherit (builtins) any attrNames concatMap concatStringsSep elem elemAt filter foldl' genList
     hashString head isAttrs isBool isFloat isFunction isInt isList isPath isString length
-    listToAttrs map removeAttrs seq stringLength substring toString tryEval;
+    listToAttrs map removeAttrs replaceStrings seq split stringLength substring tail toJSON
+    toString tryEval;
 
   known = import ./known.nix;
   microvm = config.microvm or (throw
@@ -181,14 +185,54 @@ let
 
   # microvm.nix's scripts, some of which do not fit mvmbuild's command lines: a tap must be made
   # with the flags with which the hypervisor opens it.
-  replaced = [
-    "macvtap-down" "macvtap-up" "microvm-balloon" "microvm-register" "microvm-run"
-    "microvm-shutdown" "microvm-unregister" "pci-setup" "tap-down" "tap-up" "virtiofsd-run"
+  # What somebody added behind such a script runs behind mvmbuild's. microvm.nix's ends with what
+  # `lastLine` matches; without this, all of it is somebody's own and replaces mvmbuild's.
+  interfaces = type: filter (interface: interface.type == type) (microvm.interfaces or [ ]);
+  lastId = type: let all = interfaces type;
+    in if all == [ ] then "" else (elemAt all (length all - 1)).id;
+  lastLine = {
+    tap-up = "link set '${quoted (lastId "tap")}' up\n";
+    tap-down = "link delete '${quoted (lastId "tap")}'\n";
+    macvtap-up = "chown [^\n]*/class/net/${quoted (lastId "macvtap")}/ifindex[^\n]*\n";
+    macvtap-down = "link delete '${quoted (lastId "macvtap")}'\n";
+    pci-setup = "chown [^\n]*/dev/vfio/[^\n]*\n";
+  };
+  # An interface's name in a regular expression.
+  quoted = replaceStrings [ "." ] [ "[.]" ];
+  runByMvmbuild = [
+    "microvm-balloon" "microvm-register" "microvm-run" "microvm-shutdown" "microvm-unregister"
+    "virtiofsd-run"
   ];
+
+  # A script as [ { name, value } ].
+  exportScript = text: name:
+    let
+      # Texts before, between and after the matches, and lists of groups between those.
+      pieces = split lastLine.${name} text;
+      # pci-setup has the line once for each device, and nothing of somebody else between those.
+      after =
+        if name == "pci-setup" then elemAt pieces (length pieces - 1)
+        else concatStringsSep "" (filter isString (tail pieces));
+      isBlank = text: builtins.match "[ \n]*" text != null;
+    in
+      if elem name runByMvmbuild then [ ]
+      else if !(lastLine ? ${name}) || length pieces == 1 then [ { inherit name; value = text; } ]
+      else if isBlank after then [ ]
+      else [ { name = "${name}.after"; value = after; } ];
   withoutScripts = set:
-    let binScripts = removeAttrs (set.binScripts or { }) replaced;
+    let
+      scripts = set.binScripts or { };
+      binScripts = listToAttrs (concatMap (name: exportScript scripts.${name} name)
+        (attrNames scripts));
     in removeAttrs set [ "binScripts" ]
       // (if binScripts == { } then { } else { inherit binScripts; });
+  # virtiofsd-run of microvm.nix starts supervisord, and that only.
+  scriptMessages =
+    let run = microvm.binScripts.virtiofsd-run or null;
+    in if run == null || builtins.match "[ \n]*exec [^\n]*supervisord[^\n]*[ \n]*" run != null
+      then [ ]
+      else [ ("export.nix: microvm.binScripts.virtiofsd-run is left out: mvmbuild serves the "
+        + "shares itself, and somebody's commands in that script are not run") ];
 
   # regInfo= names a closureInfo that microvm.nix adds to its disk, beside the closure. Our stage 1
   # brings a database instead; for another initrd the closureInfo is packed.
@@ -214,8 +258,20 @@ let
     withoutGuestInitrd withoutDerivedId withoutDefaults withoutOtherFlags withoutCrosvm
     withoutScripts withRegistration
   ];
+  description = {
+    hostName = config.networking.hostName;
+    inherit toplevel;
+  } // exported // overrides;
+
+  # The paths in the text are references, so Nix builds them first and keeps them.
+  written = derivation {
+    name = "microvm-${description.hostName}.json";
+    inherit system;
+    builder = "/bin/sh";
+    args = [ "-c" "printf '%s\\n' \"$text\" >$out" ];
+    text = toJSON description;
+    preferLocalBuild = true;
+    allowSubstitutes = false;
+  };
 in
-report walked.messages ({
-  hostName = config.networking.hostName;
-  inherit toplevel;
-} // exported // overrides)
+report (walked.messages ++ scriptMessages) (if file then written else description)

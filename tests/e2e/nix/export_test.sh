@@ -66,6 +66,7 @@ want "a default of a share is left out" \
 want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
 	'.kernelParams == ["8250.nr_uarts=1", "init=/x/init"] and (has("storePaths") | not)'
 want "overrides are applied" '.vcpu == 7'
+accepted --set qemu.version=99 --set shares.0.source="$test_dir/fixture/store"
 
 check "foreign: unknown options do not stop the export" export_case foreign
 want "they are left out" '[has("apply", "tailscale", "user"), (.qemu | has("pkgs", "package")),
@@ -85,9 +86,20 @@ done
 check "foreign: and nothing else is" test "$(grep -c ^trace: "$test_dir/foreign.log")" = 8
 accepted --set qemu.version=99 --set storeDiskType=squashfs
 
-export_case scripts
-want "scripts that mvmbuild has its own of are left out" '.binScripts == {"backup": "echo backup"}'
+check "generated-scripts: scripts of microvm.nix are left out" export_case generated-scripts
+want "and no others are there" 'has("binScripts") | not'
+check "generated-scripts: without a message" test ! -s "$test_dir/generated-scripts.log"
 accepted --set qemu.version=99 --set storeDiskType=squashfs
+export_case scripts
+want "what somebody added behind them is kept" '.binScripts == {"backup": "echo backup",
+	"tap-up.after": "\n/ip link set dev '"'vm-tap'"' master br0\n",
+	"pci-setup.after": "\necho bound\n"}'
+expect "scripts: what is added to virtiofsd-run is reported" "$test_dir/scripts.log" \
+	'binScripts.virtiofsd-run is left out: mvmbuild serves the shares itself'
+accepted --set qemu.version=99 --set storeDiskType=squashfs
+export_case own-scripts
+want "a script that somebody replaced is kept" \
+	'.binScripts == {"tap-up": "my-switch attach vm-tap\n"}'
 
 export_case own
 want "an id that somebody chose is kept" '.machineId == "00112233-4455-6677-8899-aabbccddeeff"'
@@ -98,6 +110,17 @@ export_case guest-initrd
 want "the registration is packed for the guest's initrd" \
 	'(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and
 	(.storePaths[0] | test("-closure-info$"))'
+
+# The recipe in export.nix's head.
+check "file: the description is built as a file" nix-build -o "$test_dir/file" --argstr name plain \
+	--arg file true "$top/tests/e2e/lib/nix/export-mock.nix"
+wanted=file
+want "it is the same description" '.hostName == "mock" and .vcpu == 7'
+nix-store --query --references "$(readlink -f "$test_dir/file")" >"$test_dir/references"
+for name in nixos-system-mock linux qemu; do
+	path=$(grep -e "-$name\$" "$test_dir/references")
+	check "file: it keeps $name, which is built, too" test -e "$path"
+done
 
 check "missing: a configuration without microvm.nix is refused" eval ! export_case missing
 expect "missing: the message says so" "$test_dir/missing.log" \

@@ -2,11 +2,15 @@
 # Configurations of microvm.nix as templates/nix/export.nix sees them, each with one kind of thing
 # that they were seen to contain: packages, functions, package sets, values that throw, what
 # microvm.nix generates, options of modules that mvmbuild does not know. Needs no nixpkgs.
-{ name }:
+{ name, file ? false }:
 
 let
-  package = name:
-    derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; };
+  package = name: derivation {
+    inherit name;
+    system = builtins.currentSystem;
+    builder = "/bin/sh";
+    args = [ "-c" "echo ${name} >$out" ];
+  };
   never = what: throw "${what} is not to be evaluated";
   pkgs = { callPackage = f: f; stdenv = never "stdenv"; hello = package "hello"; };
   hypervisors = [
@@ -130,12 +134,45 @@ let
   interface = type: {
     inherit type;
     id = "vm-${type}";
-    mac = if type == "tap" then "02:00:00:00:00:01" else "02:00:00:00:00:02";
+    # One of type user may have another one's address, as in an example of microvm.nix.
+    mac = if type == "macvtap" then "02:00:00:00:00:02" else "02:00:00:00:00:01";
     bridge = if type == "bridge" then "br0" else null;
     macvtap =
       if type == "macvtap" then { link = "eth0"; mode = "bridge"; }
       else { link = undefined "interfaces.link"; mode = undefined "interfaces.mode"; };
     tap.vhost = false;
+  };
+
+  # As microvm.nix writes them.
+  generatedScripts = {
+    tap-up = ''
+      set -eou pipefail
+      if [ -e /sys/class/net/vm-tap ]; then
+        /ip link delete 'vm-tap'
+      fi
+
+      /ip tuntap add name 'vm-tap' mode tap user 'microvm' vnet_hdr multi_queue
+      /ip link set 'vm-tap' up
+    '';
+    tap-down = "set -ou pipefail\n/ip link delete 'vm-tap'\n";
+    macvtap-up = ''
+      set -eou pipefail
+      if [ -e /sys/class/net/vm-macvtap ]; then
+        /ip link delete 'vm-macvtap'
+      fi
+      /ip link add link 'eth0' name 'vm-macvtap' type macvtap mode 'bridge'
+      /ip link set 'vm-macvtap' up
+      /chown 'microvm:kvm' /dev/tap$(< "/sys/class/net/vm-macvtap/ifindex")
+    '';
+    macvtap-down = "set -ou pipefail\n/ip link delete 'vm-macvtap'\n";
+    pci-setup = ''
+      set -eou pipefail
+      cd /sys/bus/pci/devices/0000:00:01.0
+      chown microvm:kvm /dev/vfio/$VFIO_DEV
+      cd /sys/bus/pci/devices/0000:00:02.0
+      chown microvm:kvm /dev/vfio/$VFIO_DEV
+    '';
+    virtiofsd-run = "exec /bin/supervisord --configuration /vm.conf \"$@\"\n";
   };
 
   cases = {
@@ -157,7 +194,7 @@ let
       storeOnDisk = false;
       storeDisk = undefined "storeDisk";
       storeDiskType = undefined "storeDiskType";
-      interfaces = [ (interface "user") ];
+      interfaces = [ (interface "user") (interface "tap") ];
       qemu = (defaults "qemu").qemu // { extraArgs = [ "-a" "b" ]; };
     };
     plain.overrides.vcpu = 7;
@@ -181,14 +218,23 @@ let
       };
     };
 
-    # What mvmbuild generates better, and what it does not.
+    # Scripts of microvm.nix, with and without additions, and scripts of somebody's own.
     scripts.microvm = defaults "qemu" // {
       interfaces = [ (interface "tap") (interface "macvtap") ];
-      binScripts = {
-        tap-up = "reference"; tap-down = "reference"; macvtap-up = "reference";
-        macvtap-down = "reference"; pci-setup = "reference"; virtiofsd-run = "reference";
+      binScripts = generatedScripts // {
         backup = "echo backup";
+        tap-up = generatedScripts.tap-up + "\n/ip link set dev 'vm-tap' master br0\n";
+        pci-setup = generatedScripts.pci-setup + "\necho bound\n";
+        virtiofsd-run = "mkdir -p data\n" + generatedScripts.virtiofsd-run;
       };
+    };
+    generated-scripts.microvm = defaults "qemu" // {
+      interfaces = [ (interface "tap") (interface "macvtap") ];
+      binScripts = generatedScripts;
+    };
+    own-scripts.microvm = defaults "qemu" // {
+      interfaces = [ (interface "tap") ];
+      binScripts.tap-up = "my-switch attach vm-tap\n";
     };
 
     # Values that differ from microvm.nix's defaults.
@@ -211,6 +257,7 @@ let
   case = cases.${name};
 in
 import ../../../../templates/nix/export.nix {
+  inherit file;
   config = if case ? microvm then mock case.microvm else removeAttrs (mock { }) [ "microvm" ];
   overrides = case.overrides or { };
 }
