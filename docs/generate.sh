@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY.
 # Writes options.md, schema.json, part-schema.json, host-options.md, host-schema.json, errors.md,
-# hypervisors.md, runner.md, mvmbuild.1, microvm.1, vm.yaml.5, and known.nix of templates/nix, to
-# DIRECTORY.
+# hypervisors.md, runner.md, mvmbuild.1, microvm.1, vm.yaml.5, and known.nix and options.nix of
+# templates/nix, to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,6 +14,7 @@ mkdir -p "$out"
 "$mvmbuild" options --host >"$out/host-options.md"
 "$mvmbuild" schema --host >"$out/host-schema.json"
 jq -rf "$here/known.jq" "$out/schema.json" >"$out/known.nix"
+"$mvmbuild" options --nix >"$out/options.nix"
 
 # The commands of mvmbuild: the first words of the heads in its help.
 commands() { "$mvmbuild" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]\+\( [a-z]\+\)\?\).*/\1/p'; }

@@ -147,7 +147,9 @@ for file in options.md schema.json part-schema.json host-options.md host-schema.
 	hypervisors.md runner.md mvmbuild.1 microvm.1 vm.yaml.5; do
 	diff -u "docs/$file" "build/docs/$file" || status=1
 done
-diff -u templates/nix/known.nix build/docs/known.nix || status=1
+for file in known.nix options.nix; do
+	diff -u "templates/nix/$file" "build/docs/$file" || status=1
+done
 result $status "generated documents are current (make docs)"
 # Every row, in its order.
 diff <(bash tests/setup.sh --table) <(sed -n '/^## Packages/,/^## /{ /^|/p }' docs/dependencies.md)

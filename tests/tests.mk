@@ -50,7 +50,7 @@ GENERATED += hypervisors.md runner.md mvmbuild.1 microvm.1 vm.yaml.5
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
 	@cp $(addprefix $(BUILD)/docs/,$(GENERATED)) docs/
-	@cp $(BUILD)/docs/known.nix templates/nix/
+	@cp $(BUILD)/docs/known.nix $(BUILD)/docs/options.nix templates/nix/
 
 # Looks for inputs that fail; needs clang: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 60

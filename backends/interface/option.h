@@ -62,6 +62,7 @@ struct option {
 	size_t name_offset;         /* OPTION_MAP: of the name in an element */
 	const char *def;            /* default, as a description would write it; NULL: none */
 	const char *def_doc;        /* describes a default that depends on other options */
+	const char *example;        /* for documentation, as a description would write it */
 	const char *arg;            /* kind of value, for people: "MiB" */
 	enum path_base base;        /* of a path */
 	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
@@ -74,7 +75,8 @@ struct option {
 	size_t longest;     /* most bytes of such a text; 0: as many as a path or an argument has */
 	bool required;      /* it must be given in every element */
 	const char *unless; /* a sibling option; if that is given, this one is not required */
-	bool code; /* the value is a program, not an argument, so its length is not limited */
+	bool code;    /* the value is a program, not an argument, so its length is not limited */
+	bool package; /* a directory such as a package of Nix, which may stand for it there */
 	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
 	bool generated_scalar;
 	/*

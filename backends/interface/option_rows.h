@@ -46,6 +46,7 @@
 #define PACKAGE(program) \
 	{ \
 		.name = "package", STRING(struct hypervisor_options, package), .arg = "path", \
+		.package = true, \
 		.doc = "Directory that contains bin/" program "; null: search PATH." \
 	}
 #define VERSION(program) \

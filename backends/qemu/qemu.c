@@ -30,6 +30,7 @@ static const struct option options[] = {
 		.doc = "Machine type, such as microvm or q35."},
 	{.name = "machineOpts",
 		PAIRS(struct qemu_options, machine_opts),
+		.def_doc = "those that mvmbuild chooses",
 		.doc = "Replaces the options of the machine type, except accel, which is added if "
 		       "it is missing."},
 	EXTRA_ARGS("QEMU"),

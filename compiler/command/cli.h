@@ -41,7 +41,7 @@ struct cli {
 	uint64_t max_bytes;         /* of the cache; UINT64_MAX: any */
 	int64_t max_age_seconds;    /* since the last use; -1: any */
 	enum diag_format format;
-	bool dry_run, json, matrix, mounts, host, part, syntax;
+	bool dry_run, json, matrix, mounts, host, part, nix, syntax;
 	bool help, version; /* printed; no command is to run */
 };
 

@@ -13,6 +13,7 @@
 #include "compiler/command/docgen.h"
 #include "compiler/command/schema.h"
 #include "compiler/command/init.h"
+#include "compiler/command/nixgen.h"
 #include "compiler/command/option_help.h"
 #include "compiler/describe/options.h"
 #include "compiler/fleet/fleet.h"
@@ -324,6 +325,14 @@ static bool run_schema(struct invocation *call)
 
 static bool run_options(struct invocation *call)
 {
+	if (call->cli.nix && (call->cli.host || call->cli.words.n))
+		return diag_error(call->diag, STATUS_USAGE, NULL, "usage",
+			"options: --nix prints all options of a description; remove %s",
+			call->cli.host ? "--host" : "the name");
+	if (call->cli.nix) {
+		nixgen_options(call->arena, stdout);
+		return true;
+	}
 	if (call->cli.words.n)
 		return option_help(call->arena, call->diag,
 			call->cli.host ? fleet_options : vm_options(call->arena),

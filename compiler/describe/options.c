@@ -285,6 +285,7 @@ static const struct option graphics_options[] = {
 		.doc = "Size of the GPU's memory window: a power of two."},
 	{.name = "crosvmPackage",
 		STRING(struct vm, graphics.crosvm_package),
+		.package = true,
 		.arg = "path",
 		.doc = "Directory that contains bin/crosvm, whose GPU device other hypervisors "
 		       "use."},
@@ -316,6 +317,7 @@ static const struct option virtiofsd_options[] = {
 	{.name = "package",
 		STRING(struct vm, virtiofsd.package),
 		.shape = &shape_path,
+		.package = true,
 		.arg = "path",
 		.doc = "Directory that contains bin/virtiofsd; null: search PATH and the places "
 		       "where distributions install it."},
@@ -424,6 +426,7 @@ static const struct option first_rows[] = {
 	{.name = "kernel",
 		STRING(struct vm, kernel),
 		.base = PATH_FROM_FILE,
+		.package = true,
 		.arg = "path",
 		.def_doc = "toplevel/kernel, or the only boot/vmlinuz-* of rootfs",
 		.doc = "The kernel's image, or a directory that contains it, such as a kernel "
@@ -504,6 +507,7 @@ static const struct option first_rows[] = {
 		STRING(struct vm, machine_id),
 		.shape = &shape_uuid,
 		.def_doc = "derived from hostName",
+		.example = "1f0c1c5e-6a52-4d0b-9d3b-2f9a6f1f7c10",
 		.doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none. The guest reads it from "
 		       "SMBIOS. Without SMBIOS (QEMU's machine microvm, aarch64, firecracker, "
 		       "kvmtool, stratovirt, alioth, vfkit), an id that is given here is passed as "
@@ -514,6 +518,7 @@ static const struct option first_rows[] = {
 		.shape = &shape_name,
 		.longest = CREDENTIAL_BYTES,
 		.arg = "path",
+		.example = "{age-key: /run/secrets/age-key}",
 		.doc = "systemd credentials: names of at most 28 bytes, and files on the host, "
 		       "which are read when the VM starts."},
 	{.name = "vsock", GROUP(vsock_options), .doc = "Sockets between host and guest."},
@@ -553,23 +558,30 @@ static const struct option first_rows[] = {
 		STRING(struct vm, writable_store_overlay),
 		.shape = &shape_overlay,
 		.arg = "path",
+		.example = "/nix/.rw-store",
 		.doc = "Directory in the guest for a writable layer over the store, such as "
 		       "/nix/.rw-store: in memory, or on the volume or virtiofs share that is "
 		       "mounted there or above it."},
 	{.name = "volumes",
 		LIST(struct vm, volumes, struct volume, volume_options),
+		.example = "[{image: data.img, mountPoint: /data, size: 2048}]",
 		.doc = "Writable disks."},
 	{.name = "shares",
 		LIST(struct vm, shares, struct share, share_options),
+		.example =
+			"[{tag: media, source: /srv/media, mountPoint: /media, proto: virtiofs}]",
 		.doc = "Directories of the host that the guest can mount."},
 	{.name = "interfaces",
 		LIST(struct vm, interfaces, struct interface, interface_options),
+		.example = "[{type: tap, id: vm-web1, mac: '02:00:00:00:00:01'}]",
 		.doc = "Network interfaces."},
 	{.name = "forwardPorts",
 		LIST(struct vm, forward_ports, struct forward_port, forward_port_options),
+		.example = "[{from: host, host: {port: 2222}, guest: {port: 22}}]",
 		.doc = "Ports forwarded between host and guest, with an interface of type user."},
 	{.name = "devices",
 		LIST(struct vm, devices, struct device, device_options),
+		.example = "[{bus: pci, path: '0000:01:00.0'}]",
 		.doc = "PCI and USB devices of the host that are passed to the guest."},
 
 	{.name = "socket",

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# The description that mvmbuild reads: the options of its table that the configuration gives, and
+# what only Nix knows.
+{ config, options, lib, pkgs, ... }:
+
+let
+  inherit (lib) filterAttrs optionalAttrs optionals;
+  cfg = config.microvm;
+  hypervisors = import ./hypervisors.nix;
+  isOwn = cfg.mvmbuild.initrd == "own";
+
+  table = (lib.evalModules { modules = [ ../options.nix ]; }).options.microvm;
+  isGiven = option: option.isDefined && option.highestPrio < import ./priority.nix;
+
+  # The options that are given, in the table's tree.
+  given = declared: actual: lib.concatMapAttrs
+    (name: inner:
+      if lib.isOption inner
+      then optionalAttrs (isGiven actual.${name}) { ${name} = actual.${name}.value; }
+      else
+        let values = given inner actual.${name};
+        in optionalAttrs (values != { }) { ${name} = values; })
+    declared;
+
+  # mvmbuild shares the host's store read-only by default.
+  share = share: filterAttrs (name: value: value != null && !(name == "readOnly" && !value)) share;
+  element = lib.filterAttrsRecursive (name: value: value != null);
+
+  package = cfg.${cfg.hypervisor}.package;
+  version = lib.getVersion package;
+  isVersion = builtins.match "[0-9]+([.][0-9]+){0,3}" version != null;
+
+  needsVirtiofsd = cfg.hypervisor != "vfkit" &&
+    lib.any (share: share.proto == "virtiofs") cfg.shares;
+  needsGpu = cfg.graphics.enable && lib.elem cfg.hypervisor [ "cloud-hypervisor" "crosvm" ];
+
+  # A registration for the guest's own stage 2; mvmbuild's initrd brings a finished database.
+  registration = optionals (!isOwn && cfg.registerClosure && config.nix.enable)
+    [ (pkgs.closureInfo { rootPaths = [ config.system.build.toplevel ]; }) ];
+
+  values = given (removeAttrs table ([
+    # below, or by another name
+    "hostName" "toplevel" "kernelParams" "initrdPath" "storeDiskType" "shares" "volumes"
+    "interfaces"
+  ] ++ lib.remove cfg.hypervisor hypervisors.names)) options.microvm;
+in
+values // {
+  inherit (cfg) hostName hypervisor storeOnDisk;
+  toplevel = cfg.toplevel;
+  kernelParams = lib.remove "init=${builtins.unsafeDiscardStringContext cfg.toplevel}/init"
+    (map builtins.unsafeDiscardStringContext cfg.kernelParams)
+    ++ map (info: "regInfo=${info}/registration") registration;
+  storePaths = cfg.storePaths ++ registration;
+  storeDisk = (values.storeDisk or { }) // { type = cfg.storeDiskType; };
+  volumes = map element cfg.volumes;
+  shares = map share cfg.shares;
+  interfaces = map element cfg.interfaces;
+  ${cfg.hypervisor} = { inherit package; } // optionalAttrs isVersion { inherit version; } //
+    (values.${cfg.hypervisor} or { });
+}
+// optionalAttrs (!cfg.registerClosure) { registerClosure = false; }
+// optionalAttrs (!isOwn) { initrd = if cfg.initrd != null then cfg.initrd else cfg.initrdPath; }
+// optionalAttrs needsVirtiofsd {
+  virtiofsd = { inherit (cfg.virtiofsd) package; } // (values.virtiofsd or { });
+}
+// optionalAttrs (cfg.graphics.enable) {
+  graphics = removeAttrs (values.graphics or { }) [ "crosvmPackage" ] //
+    optionalAttrs needsGpu { inherit (cfg.graphics) crosvmPackage; };
+}

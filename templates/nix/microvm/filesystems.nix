@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+# The guest's file systems. They are those of `mvmbuild plan --mounts`, made from the configuration
+# alone; ../guest.nix writes them for NixOS.
+{ config, lib, ... }@args:
+
+let
+  inherit (lib) imap0 mkDefault mkIf optional optionals;
+  cfg = config.microvm;
+  inherit (cfg) storeDir writableStoreOverlay;
+  stateDir = "${dirOf storeDir}/var/nix";
+  hasSerials = (import ./hypervisors.nix).hasSerials cfg.hypervisor;
+
+  letter = number: "/dev/vd${lib.elemAt lib.strings.lowerChars number}";
+  isPlain = text: builtins.match "[A-Za-z0-9_.-]*" text != null;
+  disk = number: serial: label:
+    if hasSerials then "/dev/disk/by-id/virtio-${serial}"
+    else if label != null && isPlain label then "/dev/disk/by-label/${label}"
+    else letter number;
+
+  # Whether a path lies in a directory.
+  isWithin = path: directory: path == directory || lib.hasPrefix "${directory}/" path;
+  # The deepest mount that holds the writable layer.
+  layerMount = lib.foldl'
+    (best: mount:
+      if isWithin writableStoreOverlay mount.target &&
+        (best == null || lib.stringLength mount.target > lib.stringLength best.target)
+      then mount else best)
+    null;
+
+  sharesStore = share: share.source == storeDir;
+  storeShare = lib.findFirst sharesStore null cfg.shares;
+  shareOptions = share: optional (share.readOnly || sharesStore share) "ro"
+    ++ optionals (share.proto == "9p") [ "trans=virtio" "version=9p2000.L" "msize=65536" ];
+
+  storeTarget =
+    if storeShare != null && !cfg.storeOnDisk && storeShare.mountPoint != storeDir
+    then storeShare.mountPoint
+    else if writableStoreOverlay != null then "${dirOf storeDir}/.ro-store"
+    else storeDir;
+
+  storeMounts = optional cfg.storeOnDisk {
+    target = storeTarget;
+    device = disk 0 "mvm-store" (if cfg.storeDiskType == "erofs" then "nix-store" else null);
+    type = cfg.storeDiskType;
+    options = [ "ro" ];
+    neededForBoot = true;
+  };
+
+  volumes = lib.filter (mount: mount.target != null) (imap0
+    (number: volume: {
+      target = volume.mountPoint;
+      device = disk (number + (if cfg.storeOnDisk then 1 else 0))
+        (if volume.serial != null then volume.serial else "mvm-volume-${toString number}")
+        volume.label;
+      type = volume.fsType;
+      options = optional volume.readOnly "ro";
+      grows = volume.autoCreate && !volume.readOnly && volume.size != null &&
+        lib.elem volume.fsType [ "ext4" "xfs" "btrfs" ];
+    })
+    cfg.volumes);
+
+  shares = map
+    (share: {
+      target =
+        if share == storeShare && !cfg.storeOnDisk then storeTarget else share.mountPoint;
+      device = share.tag;
+      type = share.proto;
+      options = shareOptions share;
+    })
+    cfg.shares;
+
+  layer = if writableStoreOverlay == null then null else layerMount (volumes ++ shares);
+  # What stage 1 uses lies in them.
+  early = [ storeDir storeTarget stateDir ] ++
+    optional (writableStoreOverlay != null) "${writableStoreOverlay}/store";
+  mount = mount: mount // {
+    neededForBoot = mount.target == "/" || lib.any (path: isWithin path mount.target) early;
+    options = mount.options ++
+      # After a loss of power, registered paths would have empty files.
+      optional (layer != null && mount.target == layer.target &&
+        lib.elem mount.type [ "ext3" "ext4" ]) "data=journal";
+  };
+
+  store =
+    if writableStoreOverlay != null then [{
+      target = storeDir;
+      device = "overlay";
+      type = "overlay";
+      options = [ "index=off" "metacopy=off" "xino=off" ] ++
+        (if layer != null && layer.type == "virtiofs" then [ "redirect_dir=nofollow" "userxattr" ]
+        else [ "redirect_dir=nofollow" ]);
+      layers = {
+        lower = storeTarget;
+        upper = "${writableStoreOverlay}/store";
+        work = "${writableStoreOverlay}/work";
+      };
+      neededForBoot = true;
+    }]
+    else optional (storeTarget != storeDir) {
+      target = storeDir;
+      device = storeTarget;
+      type = "none";
+      options = [ "ro" "bind" ];
+      neededForBoot = true;
+    };
+
+  plan = {
+    inherit storeDir stateDir;
+    writableStore = writableStoreOverlay != null;
+    mounts = storeMounts ++ map mount (volumes ++ shares) ++ store;
+  };
+  guest = import ../guest.nix plan args;
+in
+{
+  options.microvm.mvmbuild.mounts = lib.mkOption {
+    type = lib.types.attrs;
+    internal = true;
+    readOnly = true;
+    default = plan;
+    description = ''
+      The guest's mounts, as `mvmbuild plan --mounts` prints them.
+    '';
+  };
+
+  config = mkIf cfg.guest.enable {
+    fileSystems = lib.mapAttrs
+      (target: fileSystem:
+        if target == "/" && !lib.any (mount: mount.target == "/") plan.mounts
+        then lib.mapAttrs (name: mkDefault) fileSystem
+        else fileSystem // { neededForBoot = mkDefault fileSystem.neededForBoot; })
+      guest.fileSystems;
+
+    boot = {
+      initrd = { inherit (guest.boot.initrd) availableKernelModules kernelModules; };
+      postBootCommands =
+        mkIf (cfg.registerClosure && config.nix.enable && cfg.mvmbuild.initrd == "guest")
+          guest.boot.postBootCommands;
+    };
+
+    nix.settings = lib.mapAttrs (name: mkDefault) (guest.nix.settings or { });
+
+    # Otherwise systemd unmounts the store, which is the host's, before the programs that it needs
+    # for that have ended.
+    systemd.mounts =
+      mkIf (config.boot.initrd.systemd.enable && !cfg.storeOnDisk && !plan.writableStore) [{
+        what = "store";
+        where = storeDir;
+        overrideStrategy = "asDropin";
+        unitConfig.DefaultDependencies = false;
+      }];
+  };
+}
