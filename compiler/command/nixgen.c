@@ -162,7 +162,8 @@ static const char *plain_type(const struct writer *writer, const struct option *
 	case OPTION_UINT:
 		return range_type(writer, option);
 	case OPTION_MIB:
-		return arena_printf(writer->arena, "mib %lld", (long long)option->minimum);
+		return arena_printf(writer->arena, "mib %lld %lld", (long long)option->minimum,
+			(long long)option->maximum);
 	case OPTION_ENUM:
 	case OPTION_BACKEND:
 		return enum_type(writer, option);
@@ -183,31 +184,38 @@ static const char *plain_type(const struct writer *writer, const struct option *
 	return "unspecified";
 }
 
-static bool is_compound(const char *type)
+/*
+ * An option that is not given is null, or empty where null cannot differ from that. A choice may be
+ * null although it has a default, as in microvm.nix.
+ */
+static bool may_be_null(const struct option *option)
 {
-	return strchr(type, ' ') != NULL;
+	const bool is_collection = option->kind == OPTION_STRINGS || option->kind == OPTION_PAIRS;
+	if (option->required && !option->unless)
+		return false;
+	if (option->kind == OPTION_ENUM)
+		return true;
+	return !option->def && (option->def_doc || !is_collection);
 }
 
-/* An option that is not given is null, or empty where null cannot differ from that. */
+static void default_line(const struct writer *writer, const struct option *option)
+{
+	if (option->def)
+		value_line(writer, "default", option->def);
+	else if (may_be_null(option))
+		line(writer, "default = null;");
+	else if (!option->required)
+		line(writer, option->kind == OPTION_STRINGS ? "default = [ ];" : "default = { };");
+}
+
 static void type_and_default(const struct writer *writer, const struct option *option)
 {
 	const char *type = plain_type(writer, option);
-	const bool is_list = option->kind == OPTION_STRINGS, is_map = option->kind == OPTION_PAIRS,
-		   may_lack = !option->def && (!option->required || option->unless),
-		   or_null = may_lack && (option->def_doc || !(is_list || is_map));
-	line(writer,
-		arena_printf(writer->arena,
-			!or_null                    ? "type = %s;"
-				: is_compound(type) ? "type = nullOr (%s);"
-						    : "type = nullOr %s;",
-			type));
-	if (option->def)
-		value_line(writer, "default", option->def);
-	else if (may_lack)
-		line(writer,
-			or_null           ? "default = null;"
-				: is_list ? "default = [ ];"
-					  : "default = { };");
+	const char *form = !may_be_null(option) ? "type = %s;"
+		: strchr(type, ' ')             ? "type = nullOr (%s);"
+						: "type = nullOr %s;";
+	line(writer, arena_printf(writer->arena, form, type));
+	default_line(writer, option);
 	if (option->example)
 		value_line(writer, "example", option->example);
 }
@@ -302,13 +310,13 @@ void nixgen_options(struct arena *arena, FILE *out)
 		"",
 		"let",
 		"  inherit (lib) mkOption;",
-		"  inherit (lib.types) addCheck attrsOf bool either enum float int lines listOf "
+		"  inherit (lib.types) attrsOf bool either enum float int lines listOf "
 		"nullOr package path",
 		"    str strMatching submodule;",
 		"  inherit (lib.types.ints) between unsigned;",
 		"",
 		"  # A number of MiB, or a text such as \"2G\".",
-		"  mib = minimum: either (addCheck int (size: size >= minimum))",
+		"  mib = minimum: maximum: either (between minimum maximum)",
 		"    (strMatching \"[0-9]+ *(M|MiB|G|GiB|T|TiB)?\");",
 		"  # Such as a version, 9.1, or a number of threads, 4.",
 		"  number = either str (either int float);",

@@ -4,12 +4,12 @@
 
 let
   inherit (lib) mkOption;
-  inherit (lib.types) addCheck attrsOf bool either enum float int lines listOf nullOr package path
+  inherit (lib.types) attrsOf bool either enum float int lines listOf nullOr package path
     str strMatching submodule;
   inherit (lib.types.ints) between unsigned;
 
   # A number of MiB, or a text such as "2G".
-  mib = minimum: either (addCheck int (size: size >= minimum))
+  mib = minimum: maximum: either (between minimum maximum)
     (strMatching "[0-9]+ *(M|MiB|G|GiB|T|TiB)?");
   # Such as a version, 9.1, or a number of threads, 4.
   number = either str (either int float);
@@ -149,7 +149,7 @@ in
       '';
     };
     mem = mkOption {
-      type = mib 1;
+      type = mib 1 16777216;
       default = 512;
       description = ''
         The guest's memory: a number of MiB, or a string such as 2G.
@@ -164,14 +164,14 @@ in
       '';
     };
     hotplugMem = mkOption {
-      type = mib 0;
+      type = mib 0 16777216;
       default = 0;
       description = ''
         Memory that can be added later, with virtio-mem.
       '';
     };
     hotpluggedMem = mkOption {
-      type = nullOr (mib 0);
+      type = nullOr (mib 0 16777216);
       default = null;
       description = ''
         The part of hotplugMem that the VM has at its start. Default: hotplugMem.
@@ -185,7 +185,7 @@ in
       '';
     };
     initialBalloonMem = mkOption {
-      type = mib 0;
+      type = mib 0 16777216;
       default = 0;
       description = ''
         Size of the balloon at the start.
@@ -254,7 +254,7 @@ in
         '';
       };
       backend = mkOption {
-        type = enum [ "gtk" "cocoa" "headless" ];
+        type = nullOr (enum [ "gtk" "cocoa" "headless" ]);
         default = "gtk";
         description = ''
           QEMU's display.
@@ -299,7 +299,7 @@ in
     };
     storeDisk = {
       type = mkOption {
-        type = enum [ "squashfs" "erofs" ];
+        type = nullOr (enum [ "squashfs" "erofs" ]);
         default = "squashfs";
         description = ''
           File system of the store disk.
@@ -331,7 +331,7 @@ in
         '';
       };
       engine = mkOption {
-        type = enum [ "linked" "mksquashfs" "mkfs.erofs" ];
+        type = nullOr (enum [ "linked" "mksquashfs" "mkfs.erofs" ]);
         default = "linked";
         description = ''
           linked: assembled from store paths that are compressed once and cached. mksquashfs:
@@ -443,7 +443,7 @@ in
             '';
           };
           size = mkOption {
-            type = nullOr (mib 1);
+            type = nullOr (mib 1 16777216);
             default = null;
             description = ''
               Size of the volume: a number of MiB, or a string such as 2G or 512MiB. If the size was
@@ -473,7 +473,7 @@ in
             '';
           };
           imageType = mkOption {
-            type = enum [ "raw" "qcow2" "vhd" "vhdx" ];
+            type = nullOr (enum [ "raw" "qcow2" "vhd" "vhdx" ]);
             default = "raw";
             description = ''
               Format of an existing image; created images are raw.
@@ -510,7 +510,7 @@ in
             '';
           };
           securityModel = mkOption {
-            type = enum [ "passthrough" "none" "mapped" "mapped-file" ];
+            type = nullOr (enum [ "passthrough" "none" "mapped" "mapped-file" ]);
             default = "none";
             description = ''
               9p: how owners and modes of files are stored.
@@ -523,7 +523,7 @@ in
             '';
           };
           proto = mkOption {
-            type = enum [ "9p" "virtiofs" ];
+            type = nullOr (enum [ "9p" "virtiofs" ]);
             default = "9p";
             description = ''
               Protocol of the share; virtiofs needs the program virtiofsd on the host.
@@ -539,7 +539,7 @@ in
             '';
           };
           cache = mkOption {
-            type = enum [ "auto" "always" "metadata" "never" ];
+            type = nullOr (enum [ "auto" "always" "metadata" "never" ]);
             default = "auto";
             description = ''
               virtiofs: caching policy.
@@ -636,14 +636,14 @@ in
       type = listOf (submodule {
         options = {
           from = mkOption {
-            type = enum [ "host" "guest" ];
+            type = nullOr (enum [ "host" "guest" ]);
             default = "host";
             description = ''
               host: connections to the host's port are forwarded to the guest. guest: the reverse.
             '';
           };
           proto = mkOption {
-            type = enum [ "tcp" "udp" ];
+            type = nullOr (enum [ "tcp" "udp" ]);
             default = "tcp";
             description = ''
               The protocol that is forwarded.
@@ -840,7 +840,7 @@ in
     };
     virtiofsd = {
       inodeFileHandles = mkOption {
-        type = enum [ "never" "prefer" "mandatory" ];
+        type = nullOr (enum [ "never" "prefer" "mandatory" ]);
         default = "prefer";
         description = ''
           Whether virtiofsd uses file handles instead of open files, which requires root; QEMU's own
@@ -1007,7 +1007,7 @@ in
         '';
       };
       driveIoEngine = mkOption {
-        type = enum [ "Async" "Sync" ];
+        type = nullOr (enum [ "Async" "Sync" ]);
         default = "Async";
         description = ''
           The I/O engine of disks.
@@ -1152,7 +1152,7 @@ in
         '';
       };
       logLevel = mkOption {
-        type = enum [ "debug" "info" "error" ];
+        type = nullOr (enum [ "debug" "info" "error" ]);
         default = "info";
         description = ''
           How much vfkit logs.

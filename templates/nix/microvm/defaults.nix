@@ -61,6 +61,7 @@ in
       systemSymlink = derived (!cfg.storeOnDisk);
       registerClosure = derived cfg.guest.enable;
       virtiofsd.package = derived host.virtiofsd;
+      firecracker.extraConfig = derived { };
       graphics = {
         socket = derived "${cfg.hostName}-gpu.sock";
         crosvmPackage = derived pkgs.crosvm;

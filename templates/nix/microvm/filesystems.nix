@@ -126,7 +126,7 @@ in
     fileSystems = lib.mapAttrs
       (target: fileSystem:
         if target == "/" && !lib.any (mount: mount.target == "/") plan.mounts
-        then lib.mapAttrs (name: mkDefault) fileSystem
+        then mkDefault fileSystem
         else fileSystem // { neededForBoot = mkDefault fileSystem.neededForBoot; })
       guest.fileSystems;
 

@@ -7,7 +7,6 @@
 let
   inherit (lib) literalExpression mkOption types;
   cfg = config.microvm;
-  hypervisors = import ./hypervisors.nix;
 in
 {
   imports = [
@@ -145,11 +144,4 @@ in
 
   config.microvm.storeDisk.outPath =
     "${cfg.declaredRunner}/share/microvm/stage1.${cfg.storeDiskType}";
-
-  config.assertions = [
-    {
-      assertion = lib.elem cfg.hypervisor hypervisors.names;
-      message = "microvm.hypervisor: templates/nix/microvm/hypervisors.nix lacks ${cfg.hypervisor}";
-    }
-  ];
 }

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Evaluates a real NixOS with templates/nix/microvm, the drop-in for microvm.nix's guest module:
+# some twenty kinds of configurations, and one for each mistake that the module finds. mvmbuild
+# reads what they describe. Needs NIXPKGS=DIR, the sources of nixpkgs. Nix builds nothing here.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+[ -n "${NIXPKGS:-}" ] || skip_all "needs NIXPKGS=DIR, sources of nixpkgs"
+need_programs jq nix-instantiate
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
+mvmbuild=$top/build/mvmbuild log=$test_dir/log
+
+# shellcheck disable=SC2317 # check calls it
+evaluated() { # FILE ATTRIBUTE
+	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/module.nix" --arg nixpkgs \
+		"$NIXPKGS" -A "$2" >"$test_dir/$1" 2>"$log" || { tail -n 30 "$log" >&2; false; }
+}
+
+# The mounts in one order, without what only stage 1 needs.
+normal='.mounts | map(.options |= sort | {target, device, type, options, layers, neededForBoot})
+	| sort_by(.target, .device)'
+
+check "all configurations, systems and runners evaluate" evaluated reports reports
+for name in $(jq -r 'keys[]' "$test_dir/reports"); do
+	jq --arg name "$name" '.[$name]' "$test_dir/reports" >"$test_dir/$name"
+	check "$name: no assertion fails" jq -e '.failed == []' "$test_dir/$name"
+	jq .description "$test_dir/$name" >"$test_dir/$name.json"
+	jq "{mounts: .mounts.mounts} | $normal" "$test_dir/$name" >"$test_dir/$name.mounts"
+	if "$mvmbuild" plan --mounts "$test_dir/$name.json" >"$test_dir/plan" 2>"$log"; then
+		ok "$name: mvmbuild reads the description"
+	else
+		not_ok "$name: mvmbuild reads the description" "$log"
+		continue
+	fi
+	jq "$normal" "$test_dir/plan" >"$test_dir/plan.mounts"
+	check "$name: the guest's file systems are those that mvmbuild plans" \
+		diff "$test_dir/plan.mounts" "$test_dir/$name.mounts"
+done
+
+# ---- particular values ----
+is() { # DESCRIPTION NAME FILTER
+	check "$1" jq -e "$3" "$test_dir/$2"
+}
+is "what is not given is left out" empty '.description | has("mem") or has("machineId") | not'
+is "mvmbuild's own initrd is the default" empty \
+	'.initrd == "own" and (.description | has("initrd") | not)'
+is "the runner has what hosts read" empty \
+	'.passthru.canShutdown and .passthru.hypervisor == "qemu"'
+is "another file system that is needed for boot takes the guest's initrd" needed-for-boot \
+	'.initrd == "guest" and (.description.initrd | startswith("/nix/store/"))'
+is "with the guest's initrd, the closure is registered" needed-for-boot \
+	'[.description.kernelParams[] | select(startswith("regInfo="))] | length == 1'
+is "a command of the configuration takes the guest's initrd" own-hooks '.initrd == "guest"'
+is "a unit in the initrd takes the guest's initrd" own-units '.initrd == "guest"'
+is "null is kept where it has a meaning" everything \
+	'.description | has("socket") and .socket == null'
+is "parameters of the kernel and of the VM are there" everything \
+	'.description.kernelParams | contains(["debug", "quiet"])'
+is "only the chosen hypervisor is an input" everything '.description | has("crosvm") | not'
+
+check "every runner evaluates" evaluated others others
+check "there is one for each hypervisor" jq -e 'length == 8' "$test_dir/others"
+check "the programs for deployment evaluate" evaluated deploy deploy
+check "a VM with the host's store can switch" jq -e '.sshSwitch != null' "$test_dir/deploy"
+
+check "the mistakes evaluate" evaluated refused refused
+jq -r 'to_entries[] | select(.key as $text | .value | any(contains($text)) | not) | .key' \
+	"$test_dir/refused" >"$log"
+check "every mistake has its message" test ! -s "$log"
+finish
