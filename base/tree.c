@@ -38,17 +38,31 @@ static bool mount_from_proc(int fd, uint64_t *mount)
 }
 
 /*
+ * Since Linux 5.8. The kernel's struct statx and STATX_MNT_ID (linux/stat.h): musl has no field for
+ * the mount.
+ */
+static bool mount_from_statx(int fd, uint64_t *mount)
+{
+	const uint32_t wanted = 0x1000;
+	struct {
+		uint32_t mask, before[35];
+		uint64_t mount, after[13];
+	} info;
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, wanted, &info) != 0 ||
+		!(info.mask & wanted))
+		return false;
+	*mount = info.mount;
+	return true;
+}
+
+/*
  * Finds the mount that an open file is on: a bind mount has the same device as its source, so
- * st_dev is not enough. statx returns it since Linux 5.8; without /proc, st_dev must do.
+ * st_dev is not enough, but must do without /proc and statx.
  */
 static bool mount_of(int fd, uint64_t *mount)
 {
-	struct statx info;
 	struct stat st;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &info) == 0 &&
-		(info.stx_mask & STATX_MNT_ID))
-		*mount = info.stx_mnt_id;
-	else if (!mount_from_proc(fd, mount)) {
+	if (!mount_from_statx(fd, mount) && !mount_from_proc(fd, mount)) {
 		if (fstat(fd, &st) != 0)
 			return false;
 		*mount = st.st_dev;
