@@ -62,6 +62,7 @@
       blockSize = true;
       engine = true;
       verity = true;
+      verify = true;
     };
     storeDiskType = true;
     storeDiskErofsFlags = true;
@@ -154,6 +155,7 @@
       machineOpts = true;
       extraArgs = true;
       serialConsole = true;
+      sandbox = true;
       pcieRootPorts = {
         id = true;
         bus = true;

@@ -112,8 +112,8 @@ in
       type = nullOr (listOf str);
       default = null;
       description = ''
-        Kernel parameters, placed after mvmbuild's own. Each is a single parameter, even if it
-        contains spaces. Store paths in them must be in the closure. Default:
+        Kernel parameters, placed after mvmbuild's own. A blank separates parameters, except between
+        double quotes: name="a b". Store paths in them must be in the closure. Default:
         toplevel/kernel-params.
       '';
     };
@@ -345,6 +345,15 @@ in
         description = ''
           Verify every block of the store disk against a hash tree when it is read (dm-verity). The
           root hash is in mvmbuild's own initrd, so a modified disk is rejected.
+        '';
+      };
+      verify = mkOption {
+        type = bool;
+        default = true;
+        description = ''
+          Compare the files of each store path with its recorded hash while the disk is made. false,
+          for erofs with the compression none: trust the hashes, and read no file whose blocks the
+          disk can share.
         '';
       };
     };
@@ -604,7 +613,8 @@ in
             default = null;
             description = ''
               The host's bridge that an interface of type bridge joins, or that tap-up adds a tap
-              to.
+              to. For type bridge the host's /etc/qemu/bridge.conf must have a line such as: allow
+              br0 (docs/hosts.md).
             '';
           };
           mac = mkOption {
@@ -769,7 +779,9 @@ in
       type = lines;
       default = "";
       description = ''
-        Shell commands that run before the hypervisor starts.
+        Shell commands that run in the state directory before the hypervisor starts, in the same
+        bash: their ulimit, umask, cd and exported variables hold for it. If one fails, the VM does
+        not start. Names that begin with mvm_ are reserved.
       '';
     };
     extraArgsScript = mkOption {
@@ -783,7 +795,9 @@ in
       type = attrsOf lines;
       default = { };
       description = ''
-        Further scripts for the runner's bin/: names and shell code.
+        Further scripts for the runner's bin/: names and shell code. One called tap-up, tap-down,
+        macvtap-up, macvtap-down or pci-setup replaces mvmbuild's; tap-up.after and the like are run
+        at the end of it.
       '';
     };
     prettyProcnames = mkOption {
@@ -891,7 +905,8 @@ in
         type = nullOr (attrsOf str);
         default = null;
         description = ''
-          Replaces the options of the machine type. Default: those that mvmbuild chooses.
+          Replaces the options of the machine type, except accel, which is added if it is missing.
+          Default: those that mvmbuild chooses.
         '';
       };
       extraArgs = mkOption {
@@ -906,6 +921,15 @@ in
         default = true;
         description = ''
           A serial console on standard input and output.
+        '';
+      };
+      sandbox = mkOption {
+        type = bool;
+        default = true;
+        description = ''
+          QEMU denies itself the system calls that the VM does not need (-sandbox). false: for a
+          QEMU that was built without seccomp, which does not start with it. With an interface of
+          type bridge there is never a sandbox.
         '';
       };
       pcieRootPorts = mkOption {
