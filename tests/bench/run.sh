@@ -6,11 +6,11 @@
 #
 # Whole processes are timed; CPU is user and system time. For mvmbuild that is the whole build with
 # stage 1, syncing and publishing; for the peers it is the image alone.
-#   BENCH="squashfs level15 erofs reflink verity scaling host"
+#   BENCH="squashfs level15 erofs plain reflink verity scaling host"
 #                             parts; a later one may use an earlier one's results
 #   ROUNDS=3                  runs of each command; the median is printed
 #   MKFS_EROFS=mkfs.erofs     the peer's program; reference flags that it lacks are left out
-#   FILESYSTEMS="xfs btrfs"   file systems for reflink
+#   FILESYSTEMS="xfs btrfs"   file systems for reflink and plain
 #   COUNTS="10 100 1000 10000"  store paths for scaling
 #   HOSTS=200                 VMs of the largest host
 #   DOCUMENT=docs/performance.md  also replaces the tables in this file
@@ -21,10 +21,10 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=${BENCH_DIR:-$top/build/bench}
 rounds=${ROUNDS:-3}
-parts=${BENCH:-squashfs level15 erofs reflink verity scaling host}
+parts=${BENCH:-squashfs level15 erofs plain reflink verity scaling host}
 # shellcheck source=tests/e2e/lib/nix.sh
 . "$top/tests/e2e/lib/nix.sh"
-for part in lib squashfs erofs verity scaling host; do
+for part in lib squashfs erofs plain verity scaling host; do
 	# shellcheck source=/dev/null
 	. "$top/tests/bench/$part.sh"
 done
@@ -41,6 +41,7 @@ nix_env_setup "$work/nix"
 kernel=$("$top/tests/e2e/lib/kernel.sh")
 scratch=$(mktemp -d -p "$work")
 finish() {
+	unmount_store
 	unmount_loop
 	chmod -R u+w "$scratch"
 	rm -rf "$scratch"
