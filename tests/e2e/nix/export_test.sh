@@ -114,7 +114,7 @@ want "the registration is packed for the guest's initrd" \
 # The recipe in export.nix's head.
 check "file: the description is built as a file" nix-build -o "$test_dir/file" --argstr name plain \
 	--arg file true "$top/tests/e2e/lib/nix/export-mock.nix"
-wanted=file
+wanted="file"
 want "it is the same description" '.hostName == "mock" and .vcpu == 7'
 nix-store --query --references "$(readlink -f "$test_dir/file")" >"$test_dir/references"
 for name in nixos-system-mock linux qemu; do
