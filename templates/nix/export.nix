@@ -250,6 +250,13 @@ let
       then set // { storePaths = set.storePaths or [ ] ++ map directoryOf registrations; }
       else set // { kernelParams = filter isNone set.kernelParams; };
 
+  # An option of microvm.nix until 2025; later, its value is an error.
+  balloonMessages =
+    let tried = tryEval (microvm.balloonMem or 0);
+    in if tried.success && isInt tried.value && tried.value > 0
+      then [ "export.nix: microvm.balloonMem is left out: use balloon and initialBalloonMem" ]
+      else [ ];
+
   # ---- the description ----
 
   walked = walkOptions known.options "" "" (removeAttrs microvm (generated ++ unused));
@@ -274,4 +281,5 @@ let
     allowSubstitutes = false;
   };
 in
-report (walked.messages ++ scriptMessages) (if file then written else description)
+report (walked.messages ++ scriptMessages ++ balloonMessages)
+  (if file then written else description)

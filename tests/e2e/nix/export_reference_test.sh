@@ -33,15 +33,18 @@ expect_no "and options of the host's module are not" "$test_dir/log" 'microvm.vm
 
 # The systems do not exist: another one, in another store, takes their place.
 store=$test_dir/fixture/store
+# shellcheck disable=SC2317 # check calls it
+refuses() { ! "$@"; }
 for name in $(jq -r 'keys[]' "$test_dir/all"); do
 	jq --arg name "$name" '.[$name]' "$test_dir/all" | sed "s|\"/nix/store\"|\"$store\"|" \
 		>"$test_dir/$name.json"
 	plan=("$mvmbuild" plan --json "$test_dir/$name.json" --set storeDir="$store"
 		--set toplevel="$store/$fixture_hash-system" --set storeDiskType=squashfs
-		--set closure="$test_dir/fixture/registration" --set kernel="$test_dir/fixture/kernel")
+		--set closure="$test_dir/fixture/registration"
+		--set kernel="$test_dir/fixture/kernel")
 	case $name in
 	refused-*)
-		check "$name: is refused" eval '! "${plan[@]}"'
+		check "$name: is refused" refuses "${plan[@]}"
 		expect "$name: because the guest could write to the host's store" \
 			"$test_dir/.check" "the host's store is only shared read-only"
 		;;
@@ -52,7 +55,7 @@ for name in $(jq -r 'keys[]' "$test_dir/all"); do
 	esac
 done
 check "joins-bridge: what was added to tap-up is kept" jq -e \
-	'.binScripts | keys == ["tap-up.after"] and (.[] | test("^\\s*/ip link set dev vm-tap master br0\\s*$"))' \
+	'.binScripts | keys == ["tap-up.after"] and (.[] | test("^\\s*/ip .* master br0\\s*$"))' \
 	"$test_dir/joins-bridge.json"
 check "replaces-script: a script in place of tap-up is kept" jq -e \
 	'.binScripts["tap-up"] == "/switch attach vm-tap"' "$test_dir/replaces-script.json"

@@ -112,6 +112,10 @@ want "the registration is packed for the guest's initrd" \
 	'(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and
 	(.storePaths[0] | test("-closure-info$"))'
 
+export_case balloon-memory
+expect "balloon-memory: an option of older versions is reported" "$test_dir/balloon-memory.log" \
+	'microvm.balloonMem is left out: use balloon and initialBalloonMem'
+
 # The recipe in export.nix's head.
 check "file: the description is built as a file" nix-build -o "$test_dir/file" --argstr name plain \
 	--arg file true "$top/tests/e2e/lib/nix/export-mock.nix"

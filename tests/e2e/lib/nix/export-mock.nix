@@ -248,6 +248,7 @@ let
     guest-initrd.microvm = defaults "qemu";
     guest-initrd.overrides.initrd = "guest";
 
+    balloon-memory.microvm = defaults "qemu" // { balloonMem = 512; };
     graphics.microvm = defaults "cloud-hypervisor" // {
       graphics = (defaults "qemu").graphics // { enable = true; crosvmPackage = package "crosvm"; };
     };
