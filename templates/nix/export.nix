@@ -18,8 +18,8 @@
 # - the options and packages of parts that this VM does not have: other hypervisors, graphics,
 #   virtiofsd;
 # - the scripts of microvm.nix that mvmbuild has its own of, which fit its command lines;
-# - what mvmbuild does not know, and functions, package sets and failures. Each of these is
-#   reported.
+# - what mvmbuild does not know, and functions, package sets and options that cannot be evaluated.
+#   Each of these is reported.
 {
   config,
   overrides ? { }, # attributes laid over the description, one level deep
@@ -109,10 +109,11 @@ let
     let path = tryEval "${package}";
     in if path.success then value path.value else leftOut where "the package cannot be evaluated";
 
+  # An element that cannot be evaluated is an error: without it, this would be another VM.
   walkList = names: where: option: list:
     let
       results = genList
-        (i: walk names "${where}[${toString i}]" option (elemAt list i)) (length list);
+        (i: walkEvaluated names "${where}[${toString i}]" option (elemAt list i)) (length list);
     in {
       values = [ (concatMap (result: result.values) results) ];
       messages = concatMap (result: result.messages) results;

@@ -127,6 +127,10 @@ for name in nixos-system-mock linux qemu; do
 	check "file: it keeps $name, which is built, too" test -e "$path"
 done
 
+check "broken-element: an interface that cannot be evaluated is an error" \
+	eval ! export_case broken-element
+expect "broken-element: with the configuration's own message" "$test_dir/broken-element.log" \
+	'error: this interface has no address'
 check "missing: a configuration without microvm.nix is refused" eval ! export_case missing
 expect "missing: the message says so" "$test_dir/missing.log" \
 	'config.microvm is missing; import microvm.nix.s module'

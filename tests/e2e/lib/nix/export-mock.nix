@@ -248,6 +248,9 @@ let
     guest-initrd.microvm = defaults "qemu";
     guest-initrd.overrides.initrd = "guest";
 
+    broken-element.microvm = defaults "qemu" // {
+      interfaces = [ (interface "user") (throw "this interface has no address") ];
+    };
     balloon-memory.microvm = defaults "qemu" // { balloonMem = 512; };
     graphics.microvm = defaults "cloud-hypervisor" // {
       graphics = (defaults "qemu").graphics // { enable = true; crosvmPackage = package "crosvm"; };

@@ -45,7 +45,7 @@ let
   ] package // {
     _type = "pkgs";
     inherit lib system;
-    stdenv = { hostPlatform = platform; targetPlatform = platform; };
+    stdenv = { inherit system; hostPlatform = platform; targetPlatform = platform; };
     buildPackages = pkgs;
     python3Packages.supervisor = package "supervisor";
     closureInfo = made "closure-info";
