@@ -278,8 +278,8 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 			continue;
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				"shares[%zu]: crosvm does not support read-only 9p shares%s; "
-				"virtiofs supports them",
+				"shares[%zu]: crosvm supports read-only shares with virtiofs only, "
+				"not with 9p%s",
 				i, read_only_why(share));
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",

@@ -196,9 +196,8 @@ static void vfkit_check(struct diag *diag, const struct vm *vm, const struct gue
 		check_comma(diag, &share->where, "vfkit", "shares", i, share->source);
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				"shares[%zu]: vfkit does not support read-only shares%s: the guest "
-				"could write to the share",
-				i, read_only_why(share));
+				"shares[%zu]: vfkit does not support read-only shares%s", i,
+				read_only_why(share));
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket",

@@ -76,7 +76,9 @@ void lower_notify(struct arena *arena, const struct guest *guest, struct lowered
 
 const char *read_only_why(const struct share *share)
 {
-	return share->host_store ? ", and the host's store is only shared read-only" : "";
+	return share->host_store ? ", and the host's store is only shared read-only; leave this "
+				   "share out, and the store is on a disk"
+				 : "";
 }
 
 bool locks_always(const struct guest *guest)
