@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Makes a microVM's runner as a Nix package. Needs no nixpkgs; with it:
+# Makes a microVM's runner as a Nix package. Needs no nixpkgs, only known.nix beside it; with
+# nixpkgs:
 #
 #   import ./runner.nix {
 #     inherit (pkgs) bash coreutils gnutar gzip;
@@ -37,8 +38,9 @@
 }:
 
 let
-  inherit (builtins) compareVersions concatStringsSep filter hasContext hashString isAttrs
-    isList map mapAttrs nixVersion removeAttrs storePath substring toJSON toString;
+  inherit (builtins) any attrNames compareVersions concatStringsSep elem filter hasContext
+    hashString isAttrs isList map mapAttrs match nixVersion removeAttrs storePath substring toJSON
+    toString;
 
   # Packages become their paths, which keep their context.
   plain = value:
@@ -49,13 +51,29 @@ let
     else value;
 
   given = plain ((removeAttrs description [ "microvm" ]) // (description.microvm or { }));
+  hypervisor = given.hypervisor or "qemu";
+
+  # Packages of parts that this VM does not have do not become inputs: a configuration of microvm.nix
+  # has a package for each hypervisor.
+  unused = filter (name: name != hypervisor) (import ./known.nix).hypervisors
+    ++ (if hypervisor == "cloud-hypervisor" && given.graphics.enable or false then [ ]
+      else [ "graphics" ])
+    ++ (if any (share: share.proto or "9p" == "virtiofs") (given.shares or [ ]) then [ ]
+      else [ "virtiofsd" ]);
+  withoutPackages = set:
+    removeAttrs set (filter (name: hasContext (toJSON set.${name})) (attrNames set));
+  # --hypervisor replaces the description's.
+  isReplaced = any (argument: match "--hypervisor.*" (toString argument) != null) extraArgs;
+  used = if isReplaced then given else mapAttrs
+    (name: value: if isAttrs value && elem name unused then withoutPackages value else value)
+    (removeAttrs given [ "vmHostPackages" ]);
+
   vm = {
     hostShell = "${bash}/bin/bash";
     hostPath = map (package: "${package}/bin")
       (filter (package: package != null) ([ coreutils gnutar gzip ] ++ programs));
-  } // given;
+  } // used;
 
-  hypervisor = vm.hypervisor or "qemu";
   storeOnDisk = vm.storeOnDisk or true;
   canDiscard = storeOnDisk && compareVersions nixVersion "2.18" >= 0;
   # A path that is plain text, without context, is not an input yet.

@@ -54,6 +54,25 @@ expect "the runner packs nothing" "$log" ' 0 store paths packed, [1-9][0-9]* fro
 check "the cache does not change the disk's bytes" \
 	cmp "$runner/share/microvm/stage1.squashfs" "$layered/share/microvm/stage1.squashfs"
 
+# Whatever is copied to another host must be needed there. Nix before 2.18 cannot drop the guest's
+# system from the references.
+nix_version=$(nix-instantiate --eval -E builtins.nixVersion | tr -d '"')
+mapfile -t paths <"$runner/nix-support/host-store-paths"
+guest=()
+if ! printf '2.18\n%s\n' "$nix_version" | sort -CV; then guest=("$(build toplevel)"); fi
+surplus=$(comm -23 <(nix-store -qR "$runner" | sort) <({
+	nix-store -qR "${paths[@]}" "${guest[@]}"
+	printf '%s\n' "$runner" "$image"
+} | sort))
+check "the runner's closure is what its host needs" test -z "$surplus"
+nix-store -qR "$(nix-instantiate "$expression" -A lean "${arguments[@]}" \
+	--argstr busyboxProgram "$(readlink -f "$(command -v busybox)")" 2>"$log")" \
+	>"$test_dir/inputs"
+expect "a runner has the programs of its scripts as an input" \
+	"$test_dir/inputs" '-host-tools\.drv$'
+expect_no "packages of parts that the VM does not have are not inputs" \
+	"$test_dir/inputs" '-unused-'
+
 # The result is the only garbage collector root.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"

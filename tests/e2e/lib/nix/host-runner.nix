@@ -20,6 +20,7 @@ let
     description = { inherit toplevel; storeDir = builtins.storeDir; mem = 256; } // description;
   };
   mk = make [ ];
+  package = name: run name { } "mkdir $out";
   nixbuilt = { hostName = "nixbuilt"; volumes = [ { image = "data.img"; size = 8; } ]; };
   # A cache as a derivation.
   layer = derivation {
@@ -41,6 +42,13 @@ in
   runner = mk nixbuilt;
   # Its disk is linked from the cache.
   layered = make [ "--cache-from" layer ] nixbuilt;
+  # A description that names packages of parts that its VM does not have.
+  lean = mk (nixbuilt // {
+    crosvm = { package = package "unused-crosvm"; pivotRoot = null; };
+    graphics.crosvmPackage = package "unused-crosvm";
+    virtiofsd.package = package "unused-virtiofsd";
+    vmHostPackages = package "unused-packages";
+  });
   # A derivation as it is, in preStart's text, and further paths for the guest.
   odd = mk {
     microvm = {
