@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/shape.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 #include "compiler/storage/host_store.h"
@@ -30,6 +31,9 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 		if (is_copied(plan, share))
 			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "",
 				script_quoted(arena, share->source));
+		if (is_within(plan->vm->store_dir, share->source))
+			buf_printf(&out, "%sneed_files %s", out.n ? "\n" : "",
+				script_quoted(arena, share->tag));
 		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "",
 			script_quoted(arena, share->tag), script_quoted(arena, share->socket),
 			script_quoted(arena, share->source), share->read_only ? "true" : "false",

@@ -103,6 +103,27 @@ compose_qemu() {
 	if [ "$read_only" = true ]; then options+=(--read-only "$directory"); fi
 }
 
+# virtiofsd keeps a file open for each one that the guest has looked up, unless it may open them by
+# handles, as root. A store of a host has some hundred thousand files. systemd's limit for a service,
+# 524288, is enough for most.
+store_files=500000
+need_files() { # TAG
+	[ "$open_files" -lt "$store_files" ] || return 0
+	case $kind:$handles:$(id -u) in
+	rust:never:* | qemu:* | rust:*:[1-9]*) ;;
+	*) if has --inode-file-handles; then return; fi ;;
+	esac
+	warn "the share $1: virtiofsd may open only $open_files files, and a guest that reads all of the store needs more; raise the hard limit (ulimit -Hn, or LimitNOFILE= of a unit)"
+}
+
+# Uses the hard limit: virtiofsd of QEMU keeps the soft one, often 1024, if its own default is higher.
+raise_files() {
+	case " ${extra[*]} " in
+	*' --rlimit-nofile'*) ;;
+	*) if has --rlimit-nofile; then argv+=("--rlimit-nofile=$open_files"); fi ;;
+	esac
+}
+
 # Whether the daemon's options suppress the message that it is waiting, or set its user namespace.
 read_extra() { # ARGUMENT...
 	local argument
@@ -216,6 +237,7 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 		fi
 	fi
 	"compose_$kind"
+	raise_files
 	argv+=("${extra[@]}")
 	serve+=(--share "$tag" "$socket" "${options[@]}" --run "${#argv[@]}" "${argv[@]}")
 }
@@ -251,6 +273,8 @@ else
 	warn "$program is not a known virtiofsd"
 	exit 1
 fi
+open_files=$(ulimit -Hn)
+if [ "$open_files" = unlimited ]; then open_files=$(cat /proc/sys/fs/nr_open); fi
 need_outside_runner . "${PWD:-.}"
 @shares@
 if [ "$failed" != 0 ] || [ "$checking" = true ]; then exit "$failed"; fi

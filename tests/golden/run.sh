@@ -4,9 +4,9 @@
 #   plan/NAME/vm.yaml  is compiled. Its plan and its scripts are compared with the files beside it;
 #                      the description in the plan has what was given, and plan/defaults.json the
 #                      rest. microvm-run is started with a hypervisor that records its arguments,
-#                      which must be those of the plan. Where all shares are in the state directory,
-#                      virtiofsd-run is started with each kind of daemon, and what it would run is
-#                      compared with virtiofsd.txt.
+#                      which must be those of the plan. Where all shares are below /F or in the
+#                      state directory, virtiofsd-run is started with each kind of daemon, and what
+#                      it would run is compared with virtiofsd.txt.
 #   errors/CODE*.yaml  Messages and exit status are compared with the .txt; CODE is among them.
 #                      "# args: ..." has arguments, "# environment: ..." variables, "# command: ..."
 #                      another command than check --syntax, "# subject: ..." what it is given instead
@@ -184,8 +184,8 @@ check_named() { # PLAN RUNNER
 }
 
 # Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; prints its
-# messages and the commands that it starts. The host has two CPUs, and every directory is on ZFS,
-# with the group 16.
+# messages and the commands that it starts. The host has two CPUs and a low limit of open files, and
+# every directory is on ZFS, with the group 16.
 serve_case() { # NAME KIND USER PLAN
 	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
 	mkdir -p "$tools" "$state"
@@ -204,6 +204,7 @@ serve_case() { # NAME KIND USER PLAN
 	echo "## $2, user $3"
 	(
 		cd "$state" || exit 1
+		ulimit -n 4000
 		jq -r '.shares[].source | select(startswith("missing") | not)' "$4" |
 			while read -r source; do mkdir -p "$source"; done
 		PATH=$tools:$PATH "$runner/bin/virtiofsd-run" 2>&1 || echo "status $?"
@@ -266,7 +267,8 @@ test_case() { # DIRECTORY
 	fi
 	result $status "$name: the plan and the scripts are as expected"
 	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
-		jq -e 'all(.shares[].source; startswith("/") | not)' \
+		jq -e --arg work "$work" \
+			'all(.shares[].source; (startswith("/") | not) or startswith($work))' \
 			"$work/plan-$name.json" >/dev/null
 		then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
