@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +40,22 @@ static char *program_beside(const char *init)
 	return NULL;
 }
 
+/* The path without symbolic links, for the caller to free; realpath(3) is a whole page of code. */
+static char *path_resolved(const char *path)
+{
+	char link[32], target[PATH_MAX];
+	const int fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	const ssize_t length = readlink(link, target, sizeof target - 1);
+	close(fd);
+	if (length <= 0)
+		return NULL;
+	target[length] = '\0';
+	return text_join(target, "");
+}
+
 /*
  * init= may lead to a system through a link, such as /nix/var/nix/profiles/system/init, and a
  * system's init may be a link to systemd.
@@ -45,7 +63,7 @@ static char *program_beside(const char *init)
 static char *find_program(const char *init)
 {
 	char *program = program_beside(init);
-	char *target = program ? NULL : realpath(init, NULL);
+	char *target = program ? NULL : path_resolved(init);
 	if (target)
 		program = program_beside(target);
 	free(target);
