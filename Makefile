@@ -93,6 +93,13 @@ $(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 	$(say) MUSL $@
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
+# The same program for hosts of the other architecture (hostSystem). The linker warns that a static
+# glibc may find no users and groups but those of /etc, which is where the VM's are.
+$(BUILD)/mvm-host-aarch64: $(RUNTIME)
+	@mkdir -p $(@D)
+	$(say) CROSS $@
+	$(Q)$(AARCH64_CC) $(CARRIED) -Wl,--no-warnings -o $@ $(filter %.c,$^)
+
 # The program that keeps a guest's Nix database: static, too, but with glibc, for which SQLite's
 # static library is built. no_dlopen.c explains why dlopen is wrapped. Few distributions have that
 # library: without it, the program is left out and a notice is printed.
@@ -115,8 +122,13 @@ ifeq ($(STATIC_SQLITE_FOUND),yes)
 PROGRAMS += $(BUILD)/mvm-nix-db
 endif
 ifneq ($(wildcard $(shell $(AARCH64_CC) -print-file-name=libc.a 2>/dev/null)),)
-PROGRAMS += $(BUILD)/mvm-init-aarch64
+PROGRAMS += $(BUILD)/mvm-init-aarch64 $(BUILD)/mvm-host-aarch64
 endif
+# PARTS=DIR: programs for other architectures that were built elsewhere, in place of those that are
+# built here: mvm-init-ARCH and mvm-nix-db-ARCH for guests, mvm-host-ARCH for hosts.
+PARTS ?=
+PARTS_GIVEN := $(if $(PARTS),$(wildcard $(PARTS)/mvm-*))
+PROGRAMS := $(filter-out $(addprefix $(BUILD)/,$(notdir $(PARTS_GIVEN))),$(PROGRAMS)) $(PARTS_GIVEN)
 $(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
 ifneq ($(STATIC_SQLITE_FOUND),yes)
 	@echo '  LEFT OUT mvm-nix-db: there is no static SQLite. VMs that keep a Nix database, or'

@@ -94,6 +94,13 @@ const char *const store_type_names[] = {
 	[STORE_TYPE_OPEN] = NULL,
 };
 
+const char *const host_system_names[] = {
+	[HOST_NATIVE] = "native",
+	[HOST_X86_64] = "x86_64-linux",
+	[HOST_AARCH64] = "aarch64-linux",
+	NULL,
+};
+
 const char *const store_engine_names[] = {
 	[ENGINE_LINKED] = "linked",
 	[ENGINE_MKSQUASHFS] = "mksquashfs",

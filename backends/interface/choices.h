@@ -57,6 +57,10 @@ extern const char *const vulkan_names[];
 enum inode_file_handles { HANDLES_NEVER, HANDLES_PREFER, HANDLES_MANDATORY };
 extern const char *const inode_file_handles_names[];
 
+/* HOST_NATIVE: the system that builds. */
+enum host_system { HOST_NATIVE, HOST_X86_64, HOST_AARCH64 };
+extern const char *const host_system_names[];
+
 enum store_type { STORE_SQUASHFS, STORE_EROFS, STORE_TYPE_OPEN };
 extern const char *const store_type_names[];
 

@@ -210,6 +210,7 @@ struct vm {
 	const char *user;
 	const char *pre_start, *extra_args_script;
 	struct pairs bin_scripts;
+	enum host_system host_system;
 	const char *host_shell;
 	const char *host_user, *host_group;
 	struct strings host_path;

@@ -646,6 +646,12 @@ static const struct option first_rows[] = {
 		.def = "false",
 		.doc = "Register the VM with the host's systemd-machined, with microvm-register "
 		       "and microvm-unregister."},
+	{.name = "hostSystem",
+		ENUM(struct vm, host_system, host_system),
+		.def = "native",
+		.doc = "The host that runs the VM, if it is of another architecture than the "
+		       "machine that builds: then KVM is for guests of that architecture, and "
+		       "hostShell, hostPath and all packages must be for that host."},
 	{.name = "hostShell",
 		STRING(struct vm, host_shell),
 		.shape = &shape_absolute,

@@ -14,6 +14,7 @@
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/guest.h"
 #include "compiler/storage/volume.h"
+#include "imaging/initrd/stage1.h"
 #include "imaging/store/nar_hash.h"
 
 /*
@@ -186,17 +187,58 @@ static bool check_arguments_length(struct planner *planner)
 			plan->backend->name, all);
 }
 
+static enum kernel_arch host_arch(const struct vm *vm)
+{
+	switch (vm->host_system) {
+	case HOST_X86_64:
+		return KERNEL_X86_64;
+	case HOST_AARCH64:
+		return KERNEL_AARCH64;
+	case HOST_NATIVE:
+		break;
+	}
+	return KERNEL_HOST_ARCH;
+}
+
+/* Whether this mvmbuild contains the runner's programs for the host. */
+static bool check_host(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	const struct pos *where = vm_where(vm, &vm->host_system);
+	const bool overlay = plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY;
+	const char *system = host_system_names[vm->host_system];
+	if (vm->host_system == HOST_NATIVE)
+		return true;
+	if (plan->backend->macos)
+		return diag_error(planner->diag, STATUS_DESCRIPTION, where, "foreign-host",
+			"hostSystem: %s runs on macOS, not on %s", plan->backend->name, system);
+	if (!program_embedded("mvm-host", plan->host_arch))
+		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-host",
+			"hostSystem: this mvmbuild was built without mvm-host for %s; build it "
+			"with %s-linux-gnu-gcc installed",
+			system, kernel_arch_name(plan->host_arch));
+	if (overlay && !program_embedded(NIX_DB_PROGRAM, plan->host_arch))
+		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-host",
+			"hostSystem: this mvmbuild has no " NIX_DB_PROGRAM
+			" for %s, which nixDatabase: hostOverlay needs on the host; choose another "
+			"nixDatabase",
+			system);
+	return true;
+}
+
 static bool check_kernel(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const struct kernel *kernel = &plan->system.kernel;
 	const struct pos *where = vm_where(plan->vm, &plan->vm->kernel);
 	plan->guest.arch = kernel->arch;
-	plan->guest.foreign = !plan->backend->macos && kernel->arch != KERNEL_HOST_ARCH;
+	plan->guest.foreign = !plan->backend->macos && kernel->arch != plan->host_arch;
 	if (plan->guest.foreign && plan->backend->capabilities[FEATURE_CPU].can != CAN)
 		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel",
-			"kernel: %s is for %s, and %s cannot emulate it on this machine",
-			kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);
+			"kernel: %s is for %s, and %s cannot emulate it on an %s host",
+			kernel->path, kernel_arch_name(kernel->arch), plan->backend->name,
+			kernel_arch_name(plan->host_arch));
 	if (takes_kernel(plan, kernel->format) || needs_unpacking(plan))
 		return true;
 	return diag_error(planner->diag, STATUS_INPUT, where, "kernel-format",
@@ -263,9 +305,11 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	guest_lower(arena, vm, storage, plan->backend, &plan->guest);
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
+	plan->host_arch = host_arch(vm);
 	bool ok = check_kernel(&planner),
 	     closed = system->rootfs ? plan_rootfs(&planner) : plan_closure(&planner, jobs, meter);
 	ok &= closed;
+	ok &= check_host(&planner);
 	ok &= check_memory(&planner);
 	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);
 	if (system->rootfs && closed)

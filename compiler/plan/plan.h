@@ -58,7 +58,8 @@ struct plan {
 	struct stage1_contents
 		contents; /* files of the steps, by their names in a scratch directory */
 	VEC(struct created_volume) created;
-	uint32_t time; /* time stamp of all files, in seconds since 1970 */
+	enum kernel_arch host_arch; /* of the host that runs the VM */
+	uint32_t time;              /* time stamp of all files, in seconds since 1970 */
 	/* results shared with the other VMs of this run; NULL: nothing is shared */
 	struct shared *shared;
 };

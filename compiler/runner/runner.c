@@ -154,20 +154,19 @@ static bool make_program(void *context, const char *path)
 		(size_t)(program->file->end - program->file->begin), 0555);
 }
 
-/* Writes libexec/NAME, one of the programs embedded in this one. */
+/* Writes libexec/NAME, one of the programs embedded in this one, for the host. */
 static bool write_program(const struct writer *writer, const char *name)
 {
 	const char *target = path_join(
 		writer->arena, writer->directory, arena_printf(writer->arena, "libexec/%s", name));
-	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, name) == 0) {
-			struct program program = {writer->diag, file};
-			const struct shared_file shared = {
-				writer->common, name, target, make_program, &program};
-			return shared_file(writer->plan->shared, writer->diag, &shared);
-		}
-	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal",
-		"this program does not contain %s", name);
+	const struct embedded_file *file = program_embedded(name, writer->plan->host_arch);
+	if (!file)
+		return diag_error(writer->diag, STATUS_FAILED, NULL, "internal",
+			"this program does not contain %s", name);
+	struct program program = {writer->diag, file};
+	const struct shared_file shared = {
+		writer->common, file->name, target, make_program, &program};
+	return shared_file(writer->plan->shared, writer->diag, &shared);
 }
 
 static bool write_host_programs(const struct writer *writer)

@@ -157,7 +157,7 @@ static bool is_program(const char *file, const char *name, enum kernel_arch arch
 	return file[length] == '-' && strcmp(file + length + 1, kernel_arch_name(arch)) == 0;
 }
 
-static const struct embedded_file *guest_program(const char *name, enum kernel_arch arch)
+const struct embedded_file *program_embedded(const char *name, enum kernel_arch arch)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (is_program(file->name, name, arch))
@@ -167,13 +167,13 @@ static const struct embedded_file *guest_program(const char *name, enum kernel_a
 
 bool stage1_has_program(const char *name, enum kernel_arch arch)
 {
-	return guest_program(name, arch) != NULL;
+	return program_embedded(name, arch) != NULL;
 }
 
 static bool add_program(
 	struct initramfs *initramfs, const char *path, const char *name, enum kernel_arch arch)
 {
-	const struct embedded_file *program = guest_program(name, arch);
+	const struct embedded_file *program = program_embedded(name, arch);
 	assert(program);
 	return initramfs_add_bytes(
 		initramfs, path, 0755, program->begin, (size_t)(program->end - program->begin));

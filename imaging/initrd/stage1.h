@@ -58,10 +58,12 @@ struct stage1_result {
 };
 
 /*
- * Whether a program for guests of this architecture is embedded: the first stage itself, or one
- * that a step runs.
+ * Returns a program for guests or hosts of this architecture that is embedded in this one; NULL:
+ * there was no compiler for it.
  */
 #define STAGE1_INIT "mvm-init"
+struct embedded_file;
+const struct embedded_file *program_embedded(const char *name, enum kernel_arch arch);
 bool stage1_has_program(const char *name, enum kernel_arch arch);
 
 /*

@@ -139,6 +139,7 @@
     prettyProcnames = true;
     systemSymlink = true;
     registerWithMachined = true;
+    hostSystem = true;
     hostShell = true;
     hostUser = true;
     hostGroup = true;

@@ -822,6 +822,15 @@ in
         microvm-unregister.
       '';
     };
+    hostSystem = mkOption {
+      type = nullOr (enum [ "native" "x86_64-linux" "aarch64-linux" ]);
+      default = "native";
+      description = ''
+        The host that runs the VM, if it is of another architecture than the machine that builds:
+        then KVM is for guests of that architecture, and hostShell, hostPath and all packages must
+        be for that host.
+      '';
+    };
     hostShell = mkOption {
       type = str;
       default = "/usr/bin/env bash";

@@ -33,6 +33,10 @@
   gzip ? null,
   # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
   programs ? [ ],
+  # The system of the host, if it is another one than that which builds. Then these are packages of
+  # that system: { bash, coreutils, gnutar, gzip }, and so are `programs`.
+  hostSystem ? system,
+  host ? { inherit bash coreutils gnutar gzip; },
   extraArgs ? [ ], # for mvmbuild
   extra ? { }, # further attributes of the image's derivation
 }:
@@ -53,8 +57,8 @@ let
   given = plain ((removeAttrs description [ "microvm" ]) // (description.microvm or { }));
   hypervisor = given.hypervisor or "qemu";
 
-  # Packages of parts that this VM does not have do not become inputs: a configuration of microvm.nix
-  # has a package for each hypervisor.
+  # Packages of parts that this VM does not have do not become inputs: a configuration of
+  # microvm.nix has a package for each hypervisor.
   unused = filter (name: name != hypervisor) (import ./known.nix).hypervisors
     ++ (if hypervisor == "cloud-hypervisor" && given.graphics.enable or false then [ ]
       else [ "graphics" ])
@@ -69,10 +73,10 @@ let
     (removeAttrs given [ "vmHostPackages" ]);
 
   vm = {
-    hostShell = "${bash}/bin/bash";
-    hostPath = map (package: "${package}/bin")
-      (filter (package: package != null) ([ coreutils gnutar gzip ] ++ programs));
-  } // used;
+    hostShell = "${host.bash}/bin/bash";
+    hostPath = map (package: "${package}/bin") (filter (package: package != null)
+      ([ host.coreutils (host.gnutar or null) (host.gzip or null) ] ++ programs));
+  } // (if hostSystem == system then { } else { inherit hostSystem; }) // used;
 
   storeOnDisk = vm.storeOnDisk or true;
   canDiscard = storeOnDisk && compareVersions nixVersion "2.18" >= 0;

@@ -53,4 +53,16 @@ MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' ru
 check "an aarch64 guest that cannot boot ends by itself" test $? = 0
 expect "its console says that the init cannot be started" \
 	"$console" '^stage1: FAILED: cannot start the init /no/init'
+# A runner for an aarch64 host, whose programs are for it.
+machine_of() { od -An -tx1 -j 18 -N 2 "$1" | tr -d ' '; } # e_machine
+echo 'hostSystem: aarch64-linux' >>vm.yaml
+check "a runner for an aarch64 host compiles" "$mvmbuild" --no-cache vm.yaml -o for-host
+check "its mvm-host is for aarch64" test "$(machine_of for-host/libexec/mvm-host)" = b700
+expect "it tries KVM on its host" for-host/bin/microvm-run 'with_kvm add .*host'
+if emulator=$(type -P qemu-aarch64-static || type -P qemu-aarch64); then
+	check "mvm-host runs on its host" "$emulator" for-host/libexec/mvm-host accel
+	expect "it finds no KVM there" "$test_dir/.check" '^tcg$'
+else
+	skip "mvm-host runs on its host" "qemu-user is not installed"
+fi
 finish

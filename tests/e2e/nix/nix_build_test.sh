@@ -73,6 +73,14 @@ expect "a runner has the programs of its scripts as an input" \
 expect_no "packages of parts that the VM does not have are not inputs" \
 	"$test_dir/inputs" '-unused-'
 
+nix-instantiate --eval --strict --json "$expression" -A elsewhere "${arguments[@]}" \
+	>"$test_dir/elsewhere" 2>"$log"
+wanted=elsewhere
+want "a runner for another system is described as one" '.hostSystem == "aarch64-linux"'
+want "its scripts run with that system's bash" '.hostShell | test("bash-aarch64/bin/bash$")'
+want "its scripts find that system's programs and no others" \
+	'.hostPath | length == 1 and (.[0] | test("coreutils-aarch64/bin$"))'
+
 # The result is the only garbage collector root.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"

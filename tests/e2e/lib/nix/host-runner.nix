@@ -49,6 +49,15 @@ in
     virtiofsd.package = package "unused-virtiofsd";
     vmHostPackages = package "unused-packages";
   });
+  # For a host of another system.
+  elsewhere = (import ../../../../templates/nix/runner.nix {
+    mvmbuild = host;
+    bash = host;
+    coreutils = host;
+    hostSystem = "aarch64-linux";
+    host = { bash = package "bash-aarch64"; coreutils = package "coreutils-aarch64"; };
+    description = { inherit toplevel; hostName = "elsewhere"; };
+  }).description;
   # A derivation as it is, in preStart's text, and further paths for the guest.
   odd = mk {
     microvm = {
