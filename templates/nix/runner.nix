@@ -37,6 +37,7 @@
   # that system: { bash, coreutils, gnutar, gzip }, and so are `programs`.
   hostSystem ? system,
   host ? { inherit bash coreutils gnutar gzip; },
+  layers ? [ ], # caches that layers.nix makes
   extraArgs ? [ ], # for mvmbuild
   extra ? { }, # further attributes of the image's derivation
 }:
@@ -110,10 +111,11 @@ let
     args = [ "-euc" ''
       ${attributes}
       printf '%s\n' "$description" >description.json
-      ${mvmbuild}/bin/mvmbuild --no-cache --progress plain ${concatStringsSep " " (map shellQuote extraArgs)} description.json -o "''${outputs[out]}" >/dev/null
+      ${mvmbuild}/bin/mvmbuild --no-cache --progress plain ${concatStringsSep " " (map shellQuote arguments)} description.json -o "''${outputs[out]}" >/dev/null
     '' ];
   } // (if canDiscard then { unsafeDiscardReferences.out = true; } else { }) // extra);
 
+  arguments = builtins.concatMap (layer: [ "--cache-from" "${layer}" ]) layers ++ extraArgs;
   shellQuote = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 
   runner = derivation (common // {
@@ -141,7 +143,7 @@ let
 
   # Attributes that microvm.nix's host module reads.
   passthru = {
-    inherit hypervisor image;
+    inherit hypervisor image layers;
     canShutdown = (vm.socket or "") != null;
     supportsNotifySocket = false;
     tapMultiQueue = (vm.vcpu or 1) > 1;

@@ -67,6 +67,19 @@ in
         '';
       };
 
+      layers = mkOption {
+        type = types.listOf types.attrs;
+        default = import ../layer-roots.nix config;
+        defaultText = "the kernel; systemd, Nix and shells; environment.systemPackages; wrappers";
+        example = literalExpression ''[ { name = "postgresql"; roots = [ pkgs.postgresql ]; } ]'';
+        description = ''
+          What is compressed once and shared by all VMs of which it is a part, each as a derivation,
+          lowest first: `name`, the packages `roots` or a `text` that names them, and in `above` the
+          names of the layers whose contents are left out (default: all lower ones). With `[ ]`, the
+          image's derivation compresses everything.
+        '';
+      };
+
       initrd = mkOption {
         type = types.enum [ "own" "guest" ];
         description = ''

@@ -26,14 +26,19 @@ let
     ++ optional cfg.registerWithMachined host.systemd
     ++ map (type: mkfs.${type}) (lib.filter (type: mkfs ? ${type}) fileSystems);
 
-  own = import ../runner.nix {
-    inherit (host) bash coreutils gnutar gzip;
-    inherit (cfg.mvmbuild) extraArgs;
-    inherit programs;
+  compiler = {
+    inherit (host) bash coreutils;
     mvmbuild = cfg.mvmbuild.package;
     system = pkgs.stdenv.buildPlatform.system;
     description = import ./description.nix args;
   };
+
+  own = import ../runner.nix (compiler // {
+    inherit (host) gnutar gzip;
+    inherit (cfg.mvmbuild) extraArgs;
+    inherit programs;
+    layers = import ../layers.nix (compiler // { inherit (cfg.mvmbuild) layers; });
+  });
 
   # The guest's file systems and modules depend on the hypervisor.
   runnerOf = name:
