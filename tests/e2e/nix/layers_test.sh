@@ -31,10 +31,11 @@ disk() { # RUNNER
 
 # layers [ARGUMENT]...: the derivation of each layer, as NAME PATH
 layers() {
-	local i drv
+	local i drv busybox
+	busybox=$(readlink -f "$(command -v busybox)")
 	for i in 0 1 2 3; do
 		drv=$(nix-instantiate "$expression" -A "layers.$i" "${arguments[@]}" \
-			--argstr busyboxProgram "$(readlink -f "$(command -v busybox)")" "$@" 2>"$log")
+			--argstr busyboxProgram "$busybox" "$@" 2>"$log")
 		echo "${drv##*mvm-layer-} $drv"
 	done
 }
