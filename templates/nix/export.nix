@@ -184,6 +184,12 @@ let
     if set ? graphics && hypervisor != "cloud-hypervisor"
     then set // { graphics = removeAttrs set.graphics [ "crosvmPackage" ]; } else set;
 
+  # nixpkgs' package tells whether QEMU was built with seccomp.
+  withoutSandbox = set:
+    let flags = tryEval (microvm.qemu.package.configureFlags or [ "--enable-seccomp" ]);
+    in if hypervisor == "qemu" && flags.success && !elem "--enable-seccomp" flags.value
+      then set // { qemu = { sandbox = false; } // set.qemu or { }; } else set;
+
   # microvm.nix's scripts, some of which do not fit mvmbuild's command lines: a tap must be made
   # with the flags with which the hypervisor opens it.
   # What somebody added behind such a script runs behind mvmbuild's. microvm.nix's ends with what
@@ -264,7 +270,7 @@ let
   apply = set: change: change set;
   exported = foldl' apply (head walked.values) [
     withoutGuestInitrd withoutDerivedId withoutDefaults withoutOtherFlags withoutCrosvm
-    withoutScripts withRegistration
+    withoutSandbox withoutScripts withRegistration
   ];
   description = {
     hostName = config.networking.hostName;

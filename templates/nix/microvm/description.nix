@@ -30,6 +30,10 @@ let
   version = lib.getVersion package;
   isVersion = builtins.match "[0-9]+([.][0-9]+){0,3}" version != null;
 
+  # nixpkgs' package tells whether QEMU was built with seccomp.
+  lacksSeccomp = cfg.hypervisor == "qemu" &&
+    !lib.elem "--enable-seccomp" (package.configureFlags or [ "--enable-seccomp" ]);
+
   needsVirtiofsd = cfg.hypervisor != "vfkit" &&
     lib.any (share: share.proto == "virtiofs") cfg.shares;
   needsGpu = cfg.graphics.enable && lib.elem cfg.hypervisor [ "cloud-hypervisor" "crosvm" ];
@@ -56,6 +60,7 @@ values // {
   shares = map share cfg.shares;
   interfaces = map element cfg.interfaces;
   ${cfg.hypervisor} = { inherit package; } // optionalAttrs isVersion { inherit version; } //
+    optionalAttrs lacksSeccomp { sandbox = false; } //
     (values.${cfg.hypervisor} or { });
 }
 // optionalAttrs (!cfg.registerClosure) { registerClosure = false; }

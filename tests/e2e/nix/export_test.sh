@@ -69,6 +69,8 @@ want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
 want "overrides are applied" '.vcpu == 7'
 accepted --set shares.0.source="$test_dir/fixture/store"
 
+want "a QEMU without seccomp gets no sandbox" '.qemu.sandbox == false'
+
 check "foreign: unknown options do not stop the export" export_case foreign
 want "they are left out" '[has("apply", "tailscale", "user"), (.qemu | has("pkgs", "package")),
 	(.volumes[0] | has("encrypted", "label"))] | any | not'

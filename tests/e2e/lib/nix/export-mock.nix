@@ -195,7 +195,10 @@ let
       storeDisk = undefined "storeDisk";
       storeDiskType = undefined "storeDiskType";
       interfaces = [ (interface "user") (interface "tap") ];
-      qemu = (defaults "qemu").qemu // { extraArgs = [ "-a" "b" ]; };
+      qemu = (defaults "qemu").qemu // {
+        extraArgs = [ "-a" "b" ];
+        package = package "qemu" // { configureFlags = [ "--disable-seccomp" ]; };
+      };
     };
     plain.overrides.vcpu = 7;
 
