@@ -79,13 +79,55 @@ static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, co
 	command_add_when(qemu->command, qemu->guest->foreign ? WHEN_ALWAYS : WHEN_TCG, with_tcg);
 }
 
-/* Whether the description's machineOpts, which replace ours, select an accelerator themselves. */
-static bool has_own_accelerator(const struct qemu_options *options)
+/* The value of an option among the description's machineOpts, which replace ours; or NULL. */
+static const char *given_machine_option(const struct guest *guest, const char *key)
 {
-	for (size_t i = 0; i < options->machine_opts.n; i++)
-		if (strcmp(options->machine_opts.v[i].key, "accel") == 0)
+	const struct pairs *given = &qemu_options(guest)->machine_opts;
+	for (size_t i = 0; i < given->n; i++)
+		if (strcmp(given->v[i].key, key) == 0)
+			return given->v[i].value;
+	return NULL;
+}
+
+/* QEMU accepts all of these for a property of type bool (qapi/string-input-visitor.c). */
+static bool is_on(const char *value)
+{
+	static const char *const words[] = {"on", "yes", "true", "y"};
+	for (size_t i = 0; value && i < countof(words); i++)
+		if (strcmp(value, words[i]) == 0)
 			return true;
 	return false;
+}
+
+/*
+ * The machine microvm has a PCI bus and a USB controller only if it is told so, and only with ACPI
+ * (hw/i386/microvm.c, microvm_devices_init).
+ */
+bool qemu_check_machine_options(struct diag *diag, const struct vm *vm, const struct qemu *qemu)
+{
+	const struct guest *guest = qemu->guest;
+	const struct {
+		bool wanted;
+		const char *key, *what;
+	} buses[] = {
+		{qemu->pci, "pcie", "devices on a PCI bus, such as shares"},
+		{has_device(guest, BUS_USB), "usb", "USB devices"},
+	};
+	const char *acpi = given_machine_option(guest, "acpi");
+	const bool no_acpi = acpi && strcmp(acpi, "off") == 0;
+	bool ok = true;
+	if (!qemu_options(guest)->machine_opts.n || !qemu_is_x86(qemu) || !qemu_is_microvm(guest))
+		return true;
+	for (size_t i = 0; i < countof(buses); i++)
+		if (buses[i].wanted &&
+			(no_acpi || !is_on(given_machine_option(guest, buses[i].key))))
+			ok = diag_error(diag, STATUS_DESCRIPTION,
+				vm_where(vm, &qemu_options(guest)->machine_opts),
+				"bad-machine-option",
+				"qemu.machineOpts: the VM has %s, which the machine microvm "
+				"supports only with %s: \"on\", and without acpi: \"off\"",
+				buses[i].what, buses[i].key);
+	return ok;
 }
 
 static const char *given_machine_options(const struct qemu *qemu)
@@ -105,7 +147,7 @@ void qemu_add_machine(const struct qemu *qemu)
 		   *options = given->machine_opts.n ? given_machine_options(qemu)
 						    : machine_options(qemu);
 	command_add(qemu->command, "-M");
-	if (has_own_accelerator(given)) {
+	if (given_machine_option(qemu->guest, "accel")) {
 		command_printf(qemu->command, "%s%s", machine, options);
 		return;
 	}

@@ -355,6 +355,7 @@ static bool qemu_check_guest(struct diag *diag, const struct vm *vm, const struc
 	const struct qemu qemu = {arena, guest, &command, qemu_has_pci(guest)};
 	add_all(&qemu);
 	bool ok = qemu_check_limits(diag, vm, &qemu);
+	ok &= qemu_check_machine_options(diag, vm, &qemu);
 	arena_free(arena);
 	return ok;
 }
