@@ -342,6 +342,13 @@ static void firecracker_check(struct diag *diag, const struct vm *vm, const stru
 		firecracker_error(diag, vm_where(vm, &vm->vcpu),
 			"vcpu: firecracker supports at most %d", CPUS_MAX);
 	firecracker_check_hotplug(diag, vm);
+	const struct single_option single[] = {
+		{"--config-file", "it has the whole VM", true},
+		{"--api-sock", "socket", guest->socket != NULL},
+		{"--no-api", "socket: null", guest->socket == NULL},
+		{"--enable-pci", "for more devices", has_pci(guest)},
+	};
+	check_single_options(diag, vm, guest, "firecracker", single, countof(single));
 	if (cpu && cpu->kind != NODE_MAP)
 		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type",
 			"firecracker.cpu: expected a map");

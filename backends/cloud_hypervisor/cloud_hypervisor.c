@@ -87,7 +87,8 @@ static void add_base(const struct cloud_hypervisor *ch)
 		ch_join(ch->arena,
 			arena_printf(ch->arena, "boot=%llu", (unsigned long long)guest->vcpu),
 			ch->extra.cpus));
-	option_add(ch->command, "--seccomp", "true");
+	if (!ch->extra.seccomp)
+		option_add(ch->command, "--seccomp", "true");
 }
 
 static const char *console_parameters(const struct cloud_hypervisor *ch)
@@ -385,7 +386,7 @@ static void cloud_hypervisor_check(
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
 	check_places(diag, guest, "cloud-hypervisor",
 		OWN_DEVICES + count_devices_of(guest) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
-	ch_extra_check(diag, vm, &guest->options->extra_args);
+	ch_extra_check(diag, vm, guest);
 	check_oem_strings(diag, vm, guest);
 }
 

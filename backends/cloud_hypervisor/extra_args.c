@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "backends/interface/parts.h"
+
 /*
  * The value of an option in "--option value" or "--option=value"; NULL for another argument. Sets
  * *used to the number of arguments.
@@ -38,6 +40,7 @@ struct ch_extra ch_extra_read(struct arena *arena, const struct strings *argumen
 		{"--vsock", &extra.vsock, true},
 		{"--console", &extra.console, false},
 		{"--serial", &extra.serial, false},
+		{"--seccomp", &extra.seccomp, false},
 	};
 	for (size_t i = 0, used = 1; i < arguments->n; i += used) {
 		bool taken = false;
@@ -74,8 +77,33 @@ const char *ch_value_of(struct arena *arena, const char *text, const char *key)
 #define extra_args_error(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
 
-void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings *arguments)
+/*
+ * Options with several values may be repeated up to version 35, and again since 52
+ * (release-notes.md). An own --seccomp replaces ours.
+ */
+static void check_repeated(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	const char *version = guest->options->version;
+	const bool once = version_at_least(version, 36, 0) && !version_at_least(version, 52, 0);
+	const struct single_option options[] = {
+		{"--kernel", "kernel", true},
+		{"--initramfs", "initrd", true},
+		{"--cmdline", "kernelParams", true},
+		{"--memory", "mem", true},
+		{"--balloon", "balloon", guest->balloon},
+		{"--api-socket", "socket", guest->socket != NULL},
+		{"--gpu", "graphics", guest->graphics.enable},
+		{"--disk", "volumes, and the store disk", once && guest->ndisks},
+		{"--fs", "shares", once && guest->nshares},
+		{"--net", "interfaces", once && guest->nnics},
+		{"--device", "devices", once && guest->ndevices},
+	};
+	check_single_options(diag, vm, guest, "cloud-hypervisor", options, countof(options));
+}
+
+void ch_extra_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
+{
+	const struct strings *arguments = &guest->options->extra_args;
 	struct arena *arena = arena_new();
 	const struct pos *where = vm_where(vm, arguments);
 	struct ch_extra extra = ch_extra_read(arena, arguments);
@@ -89,5 +117,6 @@ void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings
 	if (vm->vsock.cid >= 0 && ch_value_of(arena, extra.vsock, "cid"))
 		extra_args_error(diag, where,
 			"cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
+	check_repeated(diag, vm, guest);
 	arena_free(arena);
 }

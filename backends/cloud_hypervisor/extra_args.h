@@ -9,14 +9,14 @@
 
 /* Options accepted only once, so that ours and those of extraArgs are merged. */
 struct ch_extra {
-	const char *cpus, *platform, *vsock; /* NULL: not in extraArgs */
-	const char *console, *serial;        /* these also stay in `rest` */
+	const char *cpus, *platform, *vsock;    /* NULL: not in extraArgs */
+	const char *console, *serial, *seccomp; /* these also stay in `rest` */
 	struct strings rest;
 };
 
 struct ch_extra ch_extra_read(struct arena *arena, const struct strings *arguments);
 /* Refuses arguments for which the description has an option. */
-void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings *arguments);
+void ch_extra_check(struct diag *diag, const struct vm *vm, const struct guest *guest);
 
 /* "a,b", or one of them if the other is NULL. */
 const char *ch_join(struct arena *arena, const char *a, const char *b);

@@ -166,3 +166,24 @@ void add_gpu_process(struct arena *arena, const struct guest *guest, const char 
 	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
 	option_add(gpu, "--params", params);
 }
+
+static bool is_option(const char *argument, const char *option)
+{
+	const size_t length = strlen(option);
+	return strncmp(argument, option, length) == 0 &&
+		(argument[length] == '\0' || argument[length] == '=');
+}
+
+void check_single_options(struct diag *diag, const struct vm *vm, const struct guest *guest,
+	const char *hypervisor, const struct single_option *options, size_t n)
+{
+	const struct strings *arguments = &guest->options->extra_args;
+	for (size_t i = 0; i < arguments->n; i++)
+		for (size_t k = 0; k < n; k++)
+			if (options[k].given && is_option(arguments->v[i], options[k].option))
+				diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, arguments->v[i]),
+					"bad-extra-args",
+					"%s.extraArgs: %s is given twice, because mvmbuild "
+					"generates it (%s), and %s accepts it only once",
+					hypervisor, options[k].option, options[k].from, hypervisor);
+}

@@ -85,6 +85,15 @@ size_t count_devices_of(const struct guest *guest);
  */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor,
 	const char *list, size_t i, const char *path);
+/* An option that we generate, and that the hypervisor accepts only once. */
+struct single_option {
+	const char *option;
+	const char *from; /* the description's option behind it: "mem"; or what else is */
+	bool given;
+};
+/* Refuses those of extraArgs that we generate too, in "--option value" and "--option=value". */
+void check_single_options(struct diag *diag, const struct vm *vm, const struct guest *guest,
+	const char *hypervisor, const struct single_option *options, size_t n);
 /*
  * Sets the companion to crosvm's GPU device, a process of its own that draws on the user's Wayland
  * display; `package` as for program_path.
