@@ -118,19 +118,26 @@ static void add_kernel(const struct cloud_hypervisor *ch)
 		option_add(ch->command, "--serial", "tty");
 }
 
+/* Shared memory cannot be merged, and neither can huge pages. */
+static bool has_shared_memory(const struct guest *guest)
+{
+	return guest->nshares || guest->graphics.enable;
+}
+
+static bool merges_memory(const struct guest *guest)
+{
+	return !guest->hugepage_mem && !has_shared_memory(guest);
+}
+
 static void add_memory(const struct cloud_hypervisor *ch)
 {
 	const struct guest *guest = ch->guest;
-	/*
-	 * virtiofsd and the GPU's process map the guest's memory. Shared memory cannot be merged,
-	 * and neither can huge pages.
-	 */
-	const bool shared = guest->nshares || guest->graphics.enable;
+	/* virtiofsd and the GPU's process map the guest's memory. */
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
-		(unsigned long long)guest->mem_mib, shared ? "on" : "off");
+		(unsigned long long)guest->mem_mib, has_shared_memory(guest) ? "on" : "off");
 	if (guest->hugepage_mem)
 		text = ch_join(ch->arena, text, "hugepages=on");
-	else if (!shared)
+	if (merges_memory(guest))
 		text = ch_join(ch->arena, text, "mergeable=on");
 	if (guest->hotplug_mem_mib)
 		text = arena_printf(ch->arena,
@@ -332,6 +339,7 @@ static void cloud_hypervisor_lower(
 	for (size_t i = 0; i < ch.extra.rest.n; i++)
 		command_add(&out->command, ch.extra.rest.v[i]);
 	out->accel = ACCEL_KVM;
+	out->merges_memory = merges_memory(guest);
 	out->forbidden_characters = "\"";
 }
 

@@ -125,6 +125,8 @@ struct lowered {
 	 */
 	const char *forbidden_characters;
 	bool terminal; /* its standard input must be a terminal */
+	/* it asks the host's kernel to merge pages with equal content (KSM) */
+	bool merges_memory;
 	/* written to the state directory before the start; name NULL: none */
 	struct document config;
 	/*

@@ -60,6 +60,13 @@ static bool has_memory_object(const struct guest *guest)
 	return guest->nshares || guest->hugepage_mem;
 }
 
+/* Shared memory and huge pages are not merged. */
+bool qemu_merges_memory(const struct qemu *qemu)
+{
+	return qemu_is_x86(qemu) && !qemu_options(qemu->guest)->machine_opts.n &&
+		!has_memory_object(qemu->guest);
+}
+
 static const char *machine_options(const struct qemu *qemu)
 {
 	if (!qemu_is_x86(qemu))

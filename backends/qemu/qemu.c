@@ -366,6 +366,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	const struct qemu qemu = {arena, guest, &out->command, qemu_has_pci(guest)};
 	add_all(&qemu);
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
+	out->merges_memory = qemu_merges_memory(&qemu);
 	const struct control control = {.protocol = "qmp", .address = guest->socket};
 	if (guest->socket)
 		vec_push(arena, &out->sockets, guest->socket);

@@ -44,6 +44,7 @@ const char *qemu_suffix(const struct qemu *qemu);
 bool qemu_is_x86(const struct qemu *qemu);
 void qemu_add_machine(const struct qemu *qemu);
 bool qemu_check_machine_options(struct diag *diag, const struct vm *vm, const struct qemu *qemu);
+bool qemu_merges_memory(const struct qemu *qemu);
 void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);

@@ -40,8 +40,9 @@ static void write_machine(const struct writer *writer)
 {
 	const struct vm *vm = writer->plan->vm;
 	line(writer, "memory",
-		arena_printf(writer->arena, "%llu MiB%s%s", (unsigned long long)vm->mem_mib,
-			vm->hugepage_mem ? ", huge pages" : "", vm->balloon ? ", balloon" : ""));
+		arena_printf(writer->arena, "%llu MiB%s%s%s", (unsigned long long)vm->mem_mib,
+			vm->hugepage_mem ? ", huge pages" : "", vm->balloon ? ", balloon" : "",
+			writer->plan->lowered.merges_memory ? ", mergeable by KSM" : ""));
 	line(writer, "vCPUs", arena_printf(writer->arena, "%llu", (unsigned long long)vm->vcpu));
 	if (vm->vsock.cid >= 0)
 		line(writer, "vsock",
