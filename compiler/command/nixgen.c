@@ -162,8 +162,9 @@ static const char *plain_type(const struct writer *writer, const struct option *
 	case OPTION_UINT:
 		return range_type(writer, option);
 	case OPTION_MIB:
-		return arena_printf(writer->arena, "mib %lld %lld", (long long)option->minimum,
-			(long long)option->maximum);
+		/* microvm.nix demands the size of an existing volume too: 0 is not given. */
+		return arena_printf(writer->arena, "mib %lld %lld",
+			option->def ? (long long)option->minimum : 0, (long long)option->maximum);
 	case OPTION_ENUM:
 	case OPTION_BACKEND:
 		return enum_type(writer, option);

@@ -452,7 +452,7 @@ in
             '';
           };
           size = mkOption {
-            type = nullOr (mib 1 16777216);
+            type = nullOr (mib 0 16777216);
             default = null;
             description = ''
               Size of the volume: a number of MiB, or a string such as 2G or 512MiB. If the size was

@@ -35,7 +35,7 @@ let
       "share ${tag}: --translate-uid and --translate-gid need posixAcl = false";
 
   volume = { image, autoCreate, size, fsType, mkfsExtraArgs, ... }: [
-    (check (autoCreate -> size != null)
+    (check (autoCreate -> size != null && size != 0)
       "volume ${image}: it is created at the first start, so it needs a `size`")
   ];
 in

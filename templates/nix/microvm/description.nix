@@ -25,6 +25,8 @@ let
   # mvmbuild shares the host's store read-only by default.
   share = share: filterAttrs (name: value: value != null && !(name == "readOnly" && !value)) share;
   element = lib.filterAttrsRecursive (name: value: value != null);
+  # An existing volume needs no size, and microvm.nix demands one.
+  volume = volume: removeAttrs (element volume) (lib.optional (volume.size == 0) "size");
 
   package = cfg.${cfg.hypervisor}.package;
   version = lib.getVersion package;
@@ -56,7 +58,7 @@ values // {
     ++ map (info: "regInfo=${info}/registration") registration;
   storePaths = cfg.storePaths ++ registration;
   storeDisk = (values.storeDisk or { }) // { type = cfg.storeDiskType; };
-  volumes = map element cfg.volumes;
+  volumes = map volume cfg.volumes;
   shares = map share cfg.shares;
   interfaces = map element cfg.interfaces;
   ${cfg.hypervisor} = { inherit package; } // optionalAttrs isVersion { inherit version; } //

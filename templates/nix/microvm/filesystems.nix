@@ -18,7 +18,8 @@ let
     else letter number;
 
   # Whether a path lies in a directory.
-  isWithin = path: directory: path == directory || lib.hasPrefix "${directory}/" path;
+  isWithin = path: directory:
+    directory == "/" || path == directory || lib.hasPrefix "${directory}/" path;
   # The deepest mount that holds the writable layer.
   layerMount = lib.foldl'
     (best: mount:
@@ -29,7 +30,10 @@ let
 
   sharesStore = share: share.source == storeDir;
   storeShare = lib.findFirst sharesStore null cfg.shares;
-  shareOptions = share: optional (share.readOnly || sharesStore share) "ro"
+  # mvmbuild shares these read-only.
+  exposesStore = share: lib.any
+    (path: isWithin path share.source || isWithin share.source path) [ storeDir stateDir ];
+  shareOptions = share: optional (share.readOnly || exposesStore share) "ro"
     ++ optionals (share.proto == "9p") [ "trans=virtio" "version=9p2000.L" "msize=65536" ];
 
   storeTarget =
@@ -38,9 +42,12 @@ let
     else if writableStoreOverlay != null then "${dirOf storeDir}/.ro-store"
     else storeDir;
 
-  storeMounts = optional cfg.storeOnDisk {
+  storeDevice =
+    disk 0 "mvm-store" (if cfg.storeDiskType == "erofs" then "nix-store" else null);
+  isVerified = cfg.storeOnDisk && cfg.storeDisk.verity;
+  storeMounts = device: optional cfg.storeOnDisk {
     target = storeTarget;
-    device = disk 0 "mvm-store" (if cfg.storeDiskType == "erofs" then "nix-store" else null);
+    inherit device;
     type = cfg.storeDiskType;
     options = [ "ro" ];
     neededForBoot = true;
@@ -55,7 +62,7 @@ let
       type = volume.fsType;
       options = optional volume.readOnly "ro";
       grows = volume.autoCreate && !volume.readOnly && volume.size != null &&
-        lib.elem volume.fsType [ "ext4" "xfs" "btrfs" ];
+        lib.elem volume.fsType [ "ext2" "ext3" "ext4" "xfs" "btrfs" ];
     })
     cfg.volumes);
 
@@ -86,9 +93,12 @@ let
       target = storeDir;
       device = "overlay";
       type = "overlay";
-      options = [ "index=off" "metacopy=off" "xino=off" ] ++
-        (if layer != null && layer.type == "virtiofs" then [ "redirect_dir=nofollow" "userxattr" ]
-        else [ "redirect_dir=nofollow" ]);
+      options = [
+        "index=off"
+        "metacopy=off"
+        "xino=off"
+        (if layer != null && layer.type == "virtiofs" then "userxattr" else "redirect_dir=nofollow")
+      ];
       layers = {
         lower = storeTarget;
         upper = "${writableStoreOverlay}/store";
@@ -104,12 +114,16 @@ let
       neededForBoot = true;
     };
 
-  plan = {
+  planWith = device: {
     inherit storeDir stateDir;
     writableStore = writableStoreOverlay != null;
-    mounts = storeMounts ++ map mount (volumes ++ shares) ++ store;
+    mounts = storeMounts device ++ map mount (volumes ++ shares) ++ store;
   };
-  guest = import ../guest.nix plan args;
+  # mvmbuild's initrd has mounted a verified store from this device.
+  mapped = "/dev/mapper/store";
+  plan = planWith (if isVerified then mapped else storeDevice);
+  guest = import ../guest.nix (planWith storeDevice) args;
+  mounted = { device = mapped; options = [ "ro" "noauto" ]; };
 in
 {
   options.microvm.mvmbuild.mounts = lib.mkOption {
@@ -127,7 +141,8 @@ in
       (target: fileSystem:
         if target == "/" && !lib.any (mount: mount.target == "/") plan.mounts
         then mkDefault fileSystem
-        else fileSystem // { neededForBoot = mkDefault fileSystem.neededForBoot; })
+        else fileSystem // { neededForBoot = mkDefault fileSystem.neededForBoot; } //
+          lib.optionalAttrs (isVerified && target == storeTarget) mounted)
       guest.fileSystems;
 
     boot = {

@@ -15,7 +15,7 @@ let
         mvmbuild = previous.hello;
         # Newer than some versions of nixpkgs.
         alioth = previous.alioth or previous.hello;
-        vfkit = previous.vfkit or previous.hello;
+        vfkit = previous.hello; # for macOS only
         cloud-hypervisor-graphics = previous.cloud-hypervisor-graphics or previous.hello;
         # They are built in Haskell, and a small copy of nixpkgs may lack it.
         shellcheck = previous.hello;
@@ -121,7 +121,6 @@ let
     vfkit.microvm = {
       hypervisor = "vfkit";
       vfkit.logLevel = null;
-      vfkit.rosetta.enable = true;
     };
     erofs.microvm = { storeDiskType = "erofs"; storeDiskErofsFlags = [ "-zlz4hc" ]; };
     verity.microvm.storeDisk = { verity = true; compression = "zstd"; };
@@ -140,12 +139,11 @@ let
       networking.hostName = "all";
       boot.kernelParams = [ "debug" ];
       microvm = {
-        mem = 2048;
+        mem = "1G";
         vcpu = 4;
         cpu = "qemu64";
         hugepageMem = true;
         balloon = true;
-        initialBalloonMem = 128;
         deflateOnOOM = false;
         user = "qemu";
         socket = null;
