@@ -24,6 +24,11 @@ let
       if cfg.cpu == null && host.stdenv.hostPlatform.isLinux then host.qemu_kvm else host.qemu;
     cloud-hypervisor =
       if cfg.graphics.enable then host.cloud-hypervisor-graphics else host.cloud-hypervisor;
+    # Its display is not used, and brings GTK with it.
+    stratovirt =
+      if cfg.optimize.enable && (host.stratovirt.override.__functionArgs or { }) ? gtk3
+      then host.stratovirt.override { gtk3 = null; }
+      else host.stratovirt;
   };
 
   machine = {
