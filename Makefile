@@ -159,7 +159,7 @@ DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(BASHCOMPLETIONDIR)' \
-		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix'
+		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix/microvm'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
 	$(Q)$(INSTALL) -m 644 docs/vm.yaml.5 '$(DESTDIR)$(MANDIR)/man5/'
@@ -169,6 +169,8 @@ install: all
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
+	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/microvm/*.nix) \
+		'$(DESTDIR)$(DATADIR)/nix/microvm/'
 
 # Units and settings for a host with systemd whose VMs start at boot.
 UNIT_FILES = $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)

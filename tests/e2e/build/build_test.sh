@@ -554,8 +554,8 @@ else
 		bash-completion/completions/microvm doc/mvmbuild/docs/part-schema.json; do
 		check "make install installs $file" test -s "$test_dir/de st/usr/share/$file"
 	done
-	check "make install installs the Nix expressions" \
-		nix-instantiate --parse "$test_dir/de st/usr/share/mvmbuild/nix/runner.nix"
+	check "make install installs the Nix expressions" nix-instantiate --parse \
+		"$test_dir"/de\ st/usr/share/mvmbuild/nix/{runner,microvm/default}.nix
 	check "make uninstall succeeds" \
 		make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
 	check "make uninstall leaves no file" test -z "$(find "$test_dir/de st" ! -type d)"

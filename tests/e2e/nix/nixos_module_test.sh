@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Evaluates a real NixOS with templates/nix/microvm, the drop-in for microvm.nix's guest module:
 # some twenty kinds of configurations, and one for each mistake that the module finds. mvmbuild
-# reads what they describe. Needs NIXPKGS=DIR, the sources of nixpkgs. Nix builds nothing here.
+# reads what they describe. Needs NIXPKGS=DIR, the sources of nixpkgs. With MICROVM_NIX=DIR, the
+# sources of microvm.nix, the options are compared with its own. Nix builds nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -69,4 +70,23 @@ check "the mistakes evaluate" evaluated refused refused
 jq -r 'to_entries[] | select(.key as $text | .value | any(contains($text)) | not) | .key' \
 	"$test_dir/refused" >"$log"
 check "every mistake has its message" test ! -s "$log"
+
+# ---- microvm.nix's options ----
+if [ -z "${MICROVM_NIX:-}" ]; then
+	skip "the options are microvm.nix's" "needs MICROVM_NIX=DIR, sources of microvm.nix"
+	finish
+fi
+nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/parity.nix" --arg nixpkgs \
+	"$NIXPKGS" --arg reference "$MICROVM_NIX" >"$test_dir/parity" 2>"$log" ||
+	not_ok "the options of both modules evaluate" "$log"
+jq -r '.ours as $ours | .theirs | keys[] | select(in($ours) | not)' "$test_dir/parity" >"$log"
+check "the module has each option of microvm.nix" test ! -s "$log"
+check "microvm.nix has more than 100 options" jq -e '.theirs | length > 100' "$test_dir/parity"
+# docs/nixos.md lists these.
+printf '%s\n' shares.readOnly storeDiskErofsFlags storeDiskSquashfsFlags storeDiskType \
+	virtiofsd.group >"$test_dir/documented"
+jq -r '.ours as $ours | .theirs | to_entries[] | select($ours[.key] != .value) | .key' \
+	"$test_dir/parity" >"$test_dir/differ"
+check "the defaults are the same, with the exceptions that are documented" \
+	diff "$test_dir/documented" "$test_dir/differ"
 finish
