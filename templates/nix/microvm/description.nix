@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The description that mvmbuild reads: the options of its table that the configuration gives, and
 # what only Nix knows.
-{ config, options, lib, pkgs, ... }:
+{ config, options, lib, pkgs, modulesPath, ... }:
 
 let
   inherit (lib) filterAttrs optionalAttrs optionals;
@@ -44,6 +44,10 @@ let
   registration = optionals (!isOwn && cfg.registerClosure && config.nix.enable)
     [ (pkgs.closureInfo { rootPaths = [ config.system.build.toplevel ]; }) ];
 
+  # mvmbuild's initrd loads what it needs itself, and these.
+  modules = lib.concatLists
+    (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
+
   values = given (removeAttrs table ([
     # below, or by another name
     "hostName" "toplevel" "kernelParams" "initrdPath" "storeDiskType" "shares" "volumes"
@@ -64,6 +68,9 @@ values // {
   ${cfg.hypervisor} = { inherit package; } // optionalAttrs isVersion { inherit version; } //
     optionalAttrs lacksSeccomp { sandbox = false; } //
     (values.${cfg.hypervisor} or { });
+}
+// optionalAttrs (isOwn && modules != [ ]) {
+  stage1 = (values.stage1 or { }) // { modules = lib.unique (cfg.stage1.modules ++ modules); };
 }
 // optionalAttrs (!cfg.registerClosure) { registerClosure = false; }
 // optionalAttrs (!isOwn) { initrd = if cfg.initrd != null then cfg.initrd else cfg.initrdPath; }

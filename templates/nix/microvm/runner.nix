@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The runners: an image that mvmbuild makes of the configuration, and links to what the host needs.
-{ config, options, lib, pkgs, extendModules, ... }@args:
+{ config, options, lib, pkgs, modulesPath, extendModules, ... }@args:
 
 let
   inherit (lib) optional;

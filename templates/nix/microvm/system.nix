@@ -15,18 +15,18 @@ let
   isForeign = fileSystem: isEarly fileSystem && !lib.elem fileSystem.mountPoint ours &&
     !(fileSystem.mountPoint == "/" && fileSystem.fsType == "tmpfs");
 
-  # Whether a module outside of NixOS sets the option.
-  isSet = option: lib.any
-    (definition: !lib.hasPrefix (toString modulesPath) (toString definition.file) &&
-      !lib.elem definition.value [ "" { } [ ] false ])
-    (option.definitionsWithLocations or [ ]);
+  definitions = import ./definitions.nix { inherit lib modulesPath; };
+  isSet = option: lib.any (value: !lib.elem value [ "" { } ]) (definitions option);
   initrd = options.boot.initrd;
+  commands = [
+    "preDeviceCommands" "preLVMCommands" "postDeviceCommands" "postMountCommands"
+    "preFailCommands" "postResumeCommands"
+  ];
+  systemdParts = [ "services" "units" "mounts" "contents" "storePaths" ];
   losesSomething = lib.any isForeign (lib.attrValues config.fileSystems) ||
     config.boot.initrd.luks.devices != { } || config.boot.initrd.network.enable ||
-    isSet initrd.preDeviceCommands || isSet initrd.preLVMCommands ||
-    isSet initrd.postDeviceCommands || isSet initrd.postMountCommands ||
-    isSet (initrd.postResumeCommands or { }) || isSet (initrd.systemd.services or { }) ||
-    isSet (initrd.systemd.units or { });
+    lib.any (name: isSet (initrd.${name} or { })) commands ||
+    lib.any (name: isSet (initrd.systemd.${name} or { })) systemdParts;
   isInitrdGiven = cfg.initrd != null ||
     options.microvm.initrdPath.highestPrio < import ./priority.nix;
 

@@ -55,6 +55,8 @@ is "with the guest's initrd, the closure is registered" needed-for-boot \
 	'[.description.kernelParams[] | select(startswith("regInfo="))] | length == 1'
 is "a command of the configuration takes the guest's initrd" own-hooks '.initrd == "guest"'
 is "a unit in the initrd takes the guest's initrd" own-units '.initrd == "guest"'
+is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
+	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
 is "null is kept where it has a meaning" everything \
 	'.description | has("socket") and .socket == null'
 is "parameters of the kernel and of the VM are there" everything \

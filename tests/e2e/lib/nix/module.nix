@@ -178,6 +178,7 @@ let
       postMountCommands = lib.mkAfter "echo mounted";
     };
     own-units.boot.initrd.systemd.services.early.script = "echo early";
+    initrd-modules.boot.initrd.kernelModules = [ "virtio_gpu" ];
     no-nix = { nix.enable = false; microvm.guest.enable = true; };
     scripted.boot.initrd.systemd.enable = false;
   };
