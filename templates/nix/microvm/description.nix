@@ -48,6 +48,7 @@ let
   modules = lib.concatLists
     (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
 
+  text = builtins.unsafeDiscardStringContext;
   values = given (removeAttrs table ([
     # below, or by another name
     "hostName" "toplevel" "kernelParams" "initrdPath" "storeDiskType" "shares" "volumes"
@@ -57,8 +58,8 @@ in
 values // {
   inherit (cfg) hostName hypervisor storeOnDisk;
   toplevel = cfg.toplevel;
-  kernelParams = lib.remove "init=${builtins.unsafeDiscardStringContext cfg.toplevel}/init"
-    (map builtins.unsafeDiscardStringContext cfg.kernelParams)
+  kernelParams = lib.filter (parameter: text parameter != "init=${text cfg.toplevel}/init")
+    cfg.kernelParams
     ++ map (info: "regInfo=${info}/registration") registration;
   storePaths = cfg.storePaths ++ registration;
   storeDisk = (values.storeDisk or { }) // { type = cfg.storeDiskType; };
