@@ -38,7 +38,7 @@ let
 
   needsVirtiofsd = cfg.hypervisor != "vfkit" &&
     lib.any (share: share.proto == "virtiofs") cfg.shares;
-  needsGpu = cfg.graphics.enable && lib.elem cfg.hypervisor [ "cloud-hypervisor" "crosvm" ];
+  needsGpu = cfg.graphics.enable && cfg.hypervisor == "cloud-hypervisor";
 
   # A registration for the guest's own stage 2; mvmbuild's initrd brings a finished database.
   registration = optionals (!isOwn && cfg.registerClosure && config.nix.enable)
@@ -48,6 +48,11 @@ let
   modules = lib.concatLists
     (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
 
+  host = cfg.vmHostPackages;
+  hostSystem = host.stdenv.hostPlatform.system;
+  isForeign = hostSystem != pkgs.stdenv.buildPlatform.system &&
+    lib.elem hostSystem [ "x86_64-linux" "aarch64-linux" ];
+
   text = builtins.unsafeDiscardStringContext;
   values = given (removeAttrs table ([
     # below, or by another name
@@ -55,7 +60,13 @@ let
     "interfaces"
   ] ++ lib.remove cfg.hypervisor hypervisors.names)) options.microvm;
 in
-values // {
+{
+  hostShell = "${host.bash}/bin/bash";
+  hostPath = map (package: "${lib.getBin package}/bin")
+    (import ./programs.nix { inherit lib cfg; });
+}
+// optionalAttrs isForeign { inherit hostSystem; }
+// values // {
   inherit (cfg) hostName hypervisor storeOnDisk;
   toplevel = cfg.toplevel;
   kernelParams = lib.filter (parameter: text parameter != "init=${text cfg.toplevel}/init")
