@@ -253,8 +253,10 @@ static void description(const struct writer *writer, const struct option *option
 	while (*text) {
 		size_t shown = strlen(text);
 		if (shown > room)
-			for (shown = room; text[shown] != ' ';)
+			for (shown = room; shown && text[shown] != ' ';)
 				shown--;
+		if (!shown)
+			shown = strcspn(text, " ");
 		fprintf(writer->out, "%*s%.*s\n", inner.depth * INDENT, "", (int)shown, text);
 		text += shown + (text[shown] == ' ');
 	}
