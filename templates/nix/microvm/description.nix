@@ -48,6 +48,20 @@ let
   modules = lib.concatLists
     (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
 
+  # In microvm.nix these are lines, to which a configuration adds its own; lib.mkForce replaces them.
+  hasType = type: lib.any (interface: interface.type == type) cfg.interfaces;
+  ownScripts = optionals (hasType "tap") [ "tap-up" "tap-down" ]
+    ++ optionals (hasType "macvtap") [ "macvtap-up" "macvtap-down" ]
+    ++ optionals (lib.any (device: device.bus == "pci") cfg.devices) [ "pci-setup" ];
+  isForced = name: lib.any
+    (definition: definition.${name}._type or null == "override" &&
+      definition.${name}.priority < lib.modules.defaultOverridePriority)
+    options.microvm.binScripts.definitions;
+  binScripts = lib.mapAttrs'
+    (name: lib.nameValuePair
+      (if lib.elem name ownScripts && !isForced name then "${name}.after" else name))
+    (values.binScripts or { });
+
   host = cfg.vmHostPackages;
   hostSystem = host.stdenv.hostPlatform.system;
   isForeign = hostSystem != pkgs.stdenv.buildPlatform.system &&
@@ -84,6 +98,7 @@ in
 // optionalAttrs (isOwn && modules != [ ]) {
   stage1 = (values.stage1 or { }) // { modules = lib.unique (cfg.stage1.modules ++ modules); };
 }
+// optionalAttrs (binScripts != { }) { inherit binScripts; }
 // optionalAttrs (!cfg.registerClosure) { registerClosure = false; }
 // optionalAttrs (!isOwn) { initrd = if cfg.initrd != null then cfg.initrd else cfg.initrdPath; }
 // optionalAttrs needsVirtiofsd {

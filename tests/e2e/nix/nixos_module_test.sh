@@ -57,6 +57,8 @@ is "a command of the configuration takes the guest's initrd" own-hooks '.initrd 
 is "a unit in the initrd takes the guest's initrd" own-units '.initrd == "guest"'
 is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
 	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
+is "lines that a configuration adds to a script are added to mvmbuild's" scripts \
+	'.description.binScripts | (keys | sort) == ["pci-setup", "tap-down", "tap-up.after"]'
 is "null is kept where it has a meaning" everything \
 	'.description | has("socket") and .socket == null'
 is "parameters of the kernel and of the VM are there" everything \

@@ -109,6 +109,14 @@ let
         cloud-hypervisor.platformOEMStrings = [ "io.systemd.credential:KEY=secret" ];
       };
     };
+    scripts.microvm = {
+      interfaces = [ tap ];
+      binScripts = {
+        tap-up = lib.mkAfter "echo after";
+        tap-down = lib.mkForce "echo down";
+        pci-setup = "echo pci";
+      };
+    };
     crosvm.microvm = { hypervisor = "crosvm"; interfaces = [ tap ]; volumes = [ volume ]; };
     kvmtool.microvm = {
       hypervisor = "kvmtool";
