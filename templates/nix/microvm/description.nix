@@ -48,7 +48,7 @@ let
   modules = lib.concatLists
     (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
 
-  # In microvm.nix these are lines, to which a configuration adds its own; lib.mkForce replaces them.
+  # In microvm.nix, a configuration adds its lines to these scripts. lib.mkForce replaces them.
   hasType = type: lib.any (interface: interface.type == type) cfg.interfaces;
   ownScripts = optionals (hasType "tap") [ "tap-up" "tap-down" ]
     ++ optionals (hasType "macvtap") [ "macvtap-up" "macvtap-down" ]
