@@ -44,8 +44,10 @@ let
   registration = optionals (!isOwn && cfg.registerClosure && config.nix.enable)
     [ (pkgs.closureInfo { rootPaths = [ config.system.build.toplevel ]; }) ];
 
-  # mvmbuild's initrd loads what it needs itself, and these.
-  modules = lib.concatLists
+  # mvmbuild's initrd loads what it needs itself, and these. Newer NixOS also takes a set of names.
+  namesOf = modules:
+    if lib.isList modules then modules else lib.attrNames (filterAttrs (name: isOn: isOn) modules);
+  modules = lib.concatMap namesOf
     (import ./definitions.nix { inherit lib modulesPath; } options.boot.initrd.kernelModules);
 
   # In microvm.nix, a configuration adds its lines to these scripts. lib.mkForce replaces them.
