@@ -124,11 +124,15 @@ endif
 ifneq ($(wildcard $(shell $(AARCH64_CC) -print-file-name=libc.a 2>/dev/null)),)
 PROGRAMS += $(BUILD)/mvm-init-aarch64 $(BUILD)/mvm-host-aarch64
 endif
-# PARTS=DIR: programs for other architectures that were built elsewhere, in place of those that are
-# built here: mvm-init-ARCH and mvm-nix-db-ARCH for guests, mvm-host-ARCH for hosts.
+# PARTS=DIR: programs that were built elsewhere, in place of those that are built here: mvm-init,
+# mvm-host and mvm-nix-db, and for other architectures mvm-init-ARCH and mvm-nix-db-ARCH for guests,
+# mvm-host-ARCH for hosts.
 PARTS ?=
 PARTS_GIVEN := $(if $(PARTS),$(wildcard $(PARTS)/mvm-*))
 PROGRAMS := $(filter-out $(addprefix $(BUILD)/,$(notdir $(PARTS_GIVEN))),$(PROGRAMS)) $(PARTS_GIVEN)
+ifneq ($(filter %/mvm-nix-db,$(PARTS_GIVEN)),)
+STATIC_SQLITE_FOUND := yes
+endif
 $(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
 ifneq ($(STATIC_SQLITE_FOUND),yes)
 	@echo '  LEFT OUT mvm-nix-db: there is no static SQLite. VMs that keep a Nix database, or'

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+# mvmbuild and microvm, for nixpkgs' callPackage. The programs that mvmbuild carries into guests and
+# runners are static, against musl: `carried`.
+{
+  lib,
+  stdenv,
+  pkgsStatic,
+  pkgsCross,
+  pkg-config,
+  makeWrapper,
+  libyaml,
+  libarchive,
+  zlib,
+  e2fsprogs,
+  libuuid,
+  sqlite,
+  zstd,
+  xxHash,
+  openssl,
+  json_c,
+  cmocka,
+  python3,
+  jq,
+  lz4,
+  lzop,
+  xz,
+  erofs-utils,
+  squashfsTools,
+  # On x86_64, whether to carry the first program of aarch64 guests too, which QEMU emulates. It
+  # needs a cross compiler, which takes an hour where no binary cache has it.
+  withAarch64Guests ? false,
+}:
+
+let
+  inherit (lib.fileset) toSource unions;
+
+  # The Makefile is the place of the version.
+  version = builtins.head
+    (builtins.match ".*\nVERSION := ([^\n]*)\n.*" (builtins.readFile ./Makefile));
+
+  meta = {
+    description = "Compiler for microVMs";
+    license = lib.licenses.mit;
+    platforms = [ "x86_64-linux" "aarch64-linux" ];
+  };
+
+  # Changes elsewhere do not rebuild them.
+  carriedSource = toSource {
+    root = ./.;
+    fileset = unions [ ./Makefile ./base ./imaging/guest ./backends/runtime ];
+  };
+
+  carriedBy = packages: programs: packages.stdenv.mkDerivation {
+    pname = "mvmbuild-carried";
+    inherit version meta;
+    src = carriedSource;
+    buildInputs = lib.optional (lib.elem "mvm-nix-db" programs) packages.sqlite;
+    makeFlags = [ "MUSL_CC=$(CC)" "STATIC_SQLITE_FOUND=yes" ];
+    buildFlags = map (program: "build/${program}") programs;
+    enableParallelBuilding = true;
+    installPhase = ''
+      runHook preInstall
+      install -D -t $out/libexec ${lib.concatMapStringsSep " " (program: "build/${program}") programs}
+      runHook postInstall
+    '';
+  };
+
+  carried = carriedBy pkgsStatic [ "mvm-init" "mvm-host" "mvm-nix-db" ];
+  carriedAarch64 = carriedBy pkgsCross.aarch64-multiplatform.pkgsStatic [ "mvm-init" ];
+in
+stdenv.mkDerivation {
+  pname = "mvmbuild";
+  inherit version;
+
+  src = toSource {
+    root = ./.;
+    fileset = unions [
+      ./Makefile ./README.md ./CHANGELOG.md ./LICENSE ./base ./imaging ./backends ./compiler
+      ./templates ./docs ./tests/tests.mk ./tests/unit ./tests/fuzz ./tests/golden
+    ];
+  };
+
+  nativeBuildInputs = [ pkg-config makeWrapper ];
+  buildInputs = [
+    libyaml libarchive zlib e2fsprogs libuuid sqlite zstd xxHash openssl json_c
+  ];
+
+  preBuild = ''
+    mkdir carried
+    cp ${carried}/libexec/* carried/
+  '' + lib.optionalString (withAarch64Guests && stdenv.hostPlatform.isx86_64) ''
+    cp ${carriedAarch64}/libexec/mvm-init carried/mvm-init-aarch64
+  '';
+  makeFlags = [ "PARTS=carried" "PREFIX=${placeholder "out"}" ];
+  enableParallelBuilding = true;
+
+  # The tests that need neither root, a guest nor a network.
+  doCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
+  checkInputs = [ cmocka ];
+  nativeCheckInputs = [
+    (python3.withPackages (python: [ python.jsonschema python.pyyaml ])) jq lz4 lzop xz zstd
+  ];
+  preCheck = "patchShebangs tests";
+  checkTarget = "unit-programs";
+  postCheck = ''
+    for program in build/tests/unit/*_test; do
+      MVM_HOST=$PWD/carried/mvm-host "$program" >log 2>&1 || { cat log; exit 1; }
+    done
+    for program in build/tests/fuzz/*_fuzz; do
+      name=''${program##*/}
+      "$program" tests/fuzz/corpus/"''${name%_fuzz}" >log 2>&1 || { cat log; exit 1; }
+    done
+    bash tests/golden/run.sh
+    python3 tests/golden/schema.py build/mvmbuild
+  '';
+
+  # mkfs.erofs and mksquashfs are for storeDiskType: erofs and storeDisk.engine: mksquashfs. Those
+  # in PATH come first.
+  postFixup = ''
+    wrapProgram $out/bin/mvmbuild --suffix PATH : ${lib.makeBinPath [ erofs-utils squashfsTools ]}
+  '';
+
+  passthru = { inherit carried; };
+  meta = meta // { mainProgram = "mvmbuild"; };
+}
