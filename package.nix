@@ -21,6 +21,7 @@
   cmocka,
   python3,
   jq,
+  libiconv,
   lz4,
   lzop,
   xz,
@@ -98,7 +99,8 @@ stdenv.mkDerivation {
   doCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
   checkInputs = [ cmocka ];
   nativeCheckInputs = [
-    (python3.withPackages (python: [ python.jsonschema python.pyyaml ])) jq lz4 lzop xz zstd
+    (python3.withPackages (python: [ python.jsonschema python.pyyaml ]))
+    jq libiconv lz4 lzop squashfsTools xz zstd
   ];
   preCheck = "patchShebangs tests";
   checkTarget = "unit-programs";

@@ -39,8 +39,8 @@ static const struct argument_command commands[] = {
 		"reboot; the status is 1 if they differ",
 		2, 2},
 	[COMMAND_INIT] = {"init", "[TEMPLATE [DIR]]",
-		"write files to start from; TEMPLATE is vm (all options that matter, the default) "
-		"or hello (a small system)",
+		"write files to start from; TEMPLATE is vm (all options that matter, the default), "
+		"hello (a small system) or nixos (a flake)",
 		0, 2},
 	[COMMAND_HOST] = {"host", "HOST.yaml",
 		"build all VMs of a host, their systemd units, and bin/install-host, which "

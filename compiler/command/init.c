@@ -32,7 +32,7 @@ static const char *name_in(const struct embedded_file *file, const char *templat
 	return ours ? name + length + 1 : NULL;
 }
 
-/* "hello, vm" */
+/* "hello, nixos, vm" */
 static const char *template_names(struct arena *arena)
 {
 	const char *list = "", *last = "";

@@ -76,7 +76,7 @@ _mvmbuild() {
 	case $word:$command in
 	-*) _mvm_reply < <(_mvm_option_names <<<"$heads") ;;
 	*:cache) _mvm_reply < <(sed -n 's/^cache //p' <<<"$commands") ;;
-	*:init) _mvm_reply < <(printf '%s\n' vm hello) ;;
+	*:init) _mvm_reply < <(printf '%s\n' vm hello nixos) ;;
 	*:) _mvm_reply < <(cut -d ' ' -f 1 <<<"$commands" | uniq && _mvm_descriptions) ;;
 	*) _mvm_reply < <(_mvm_descriptions) ;;
 	esac

@@ -40,7 +40,7 @@ offers "formats are known" 'human json' 'vm.yaml' mvmbuild check --format ''
 offers "styles of progress are known" 'none' 'auto json' mvmbuild --progress n
 offers "keys are known" 'mem= qemu.machine=' 'volumes[].size=' mvmbuild vm.yaml --set ''
 offers "the value of another option is a file" 'notes.txt' 'mem=' mvmbuild vm.yaml -o ''
-offers "templates are known" 'vm hello' 'vm.yaml' mvmbuild init ''
+offers "templates are known" 'vm hello nixos' 'vm.yaml' mvmbuild init ''
 offers "microvm has options" '--create -l --rollback' '--matrix' microvm -
 offers "microvm knows the VMs of a state directory" 'web1 web2' 'vm.yaml' \
 	microvm --state-dir "$test_dir/vms" -u web

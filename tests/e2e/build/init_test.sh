@@ -32,8 +32,11 @@ check "init vm writes two files and no more" \
 	test "$(find "$test_dir/web1" -newer "$mvmbuild" -type f | wc -l)" = 3
 "$mvmbuild" init no-such "$test_dir/none" >"$log" 2>&1
 check "an unknown template is a usage error" test $? = 2
-expect "the message names the templates" "$log" 'use one of hello, vm'
+expect "the message names the templates" "$log" 'use one of hello, nixos, vm'
 check "an unknown template makes nothing" test ! -e "$test_dir/none"
+"$mvmbuild" init nixos "$test_dir/flake" >"$log" 2>&1
+check "init nixos writes the template of mvmbuild's flake" \
+	cmp "$top/templates/starter/nixos/flake.nix" "$test_dir/flake/flake.nix"
 (cd "$test_dir" && "$mvmbuild" init vm '') >"$log" 2>&1
 check "an empty name of the directory is a usage error" test $? = 2
 
