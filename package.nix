@@ -15,7 +15,6 @@
   libuuid,
   sqlite,
   zstd,
-  xxHash,
   openssl,
   json_c,
   cmocka,
@@ -26,7 +25,11 @@
   lzop,
   xz,
   erofs-utils,
-  squashfsTools,
+  # Old and new names in nixpkgs.
+  xxHash ? null,
+  xxhash ? xxHash,
+  squashfsTools ? null,
+  squashfs-tools ? squashfsTools,
   # On x86_64, whether to carry the first program of aarch64 guests too, which QEMU emulates. It
   # needs a cross compiler, which takes an hour where no binary cache has it.
   withAarch64Guests ? false,
@@ -83,7 +86,7 @@ stdenv.mkDerivation {
 
   nativeBuildInputs = [ pkg-config makeWrapper ];
   buildInputs = [
-    libyaml libarchive zlib e2fsprogs libuuid sqlite zstd xxHash openssl json_c
+    libyaml libarchive zlib e2fsprogs libuuid sqlite zstd xxhash openssl json_c
   ];
 
   preBuild = ''
@@ -100,7 +103,7 @@ stdenv.mkDerivation {
   checkInputs = [ cmocka ];
   nativeCheckInputs = [
     (python3.withPackages (python: [ python.jsonschema python.pyyaml ]))
-    jq libiconv lz4 lzop squashfsTools xz zstd
+    jq libiconv lz4 lzop squashfs-tools xz zstd
   ];
   preCheck = "patchShebangs tests";
   checkTarget = "unit-programs";
@@ -119,7 +122,7 @@ stdenv.mkDerivation {
   # mkfs.erofs and mksquashfs are for storeDiskType: erofs and storeDisk.engine: mksquashfs. Those
   # in PATH come first.
   postFixup = ''
-    wrapProgram $out/bin/mvmbuild --suffix PATH : ${lib.makeBinPath [ erofs-utils squashfsTools ]}
+    wrapProgram $out/bin/mvmbuild --suffix PATH : ${lib.makeBinPath [ erofs-utils squashfs-tools ]}
   '';
 
   passthru = { inherit carried; };
