@@ -130,7 +130,8 @@ static void alioth_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
+		(struct module_wish){
+			"virtio_pci", "it is the bus of Alioth's devices", false, NULL});
 }
 
 /* Since commit 8f95f75 of 2026-01, "add file lock to disk image". */

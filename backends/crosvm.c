@@ -316,7 +316,8 @@ static void crosvm_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
+		(struct module_wish){
+			"virtio_pci", "it is the bus of crosvm's devices", false, NULL});
 }
 
 /* On aarch64 the guest has only a device tree. */

@@ -273,10 +273,10 @@ static void firecracker_modules(
 {
 	vec_push(arena, wishes,
 		(struct module_wish){has_pci(guest) ? "virtio_pci" : "virtio_mmio",
-			"the bus of Firecracker's devices", false});
+			"it is the bus of Firecracker's devices", false, NULL});
 	static const char why[] = "microvm-shutdown presses Ctrl-Alt-Del";
-	vec_push(arena, wishes, (struct module_wish){"i8042", why, true});
-	vec_push(arena, wishes, (struct module_wish){"atkbd", why, true});
+	vec_push(arena, wishes, (struct module_wish){"i8042", why, true, NULL});
+	vec_push(arena, wishes, (struct module_wish){"atkbd", why, true, NULL});
 }
 
 #define firecracker_error(diag, where, ...) \

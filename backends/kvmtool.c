@@ -221,7 +221,8 @@ static void kvmtool_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_pci", "the bus of kvmtool's devices", false});
+		(struct module_wish){
+			"virtio_pci", "it is the bus of kvmtool's devices", false, NULL});
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};

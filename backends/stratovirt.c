@@ -170,7 +170,8 @@ static void stratovirt_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_mmio", "the bus of StratoVirt's devices", false});
+		(struct module_wish){
+			"virtio_mmio", "it is the bus of StratoVirt's devices", false, NULL});
 }
 
 /* ---- rules of StratoVirt ---- */

@@ -220,8 +220,10 @@ static void vfkit_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_pci", "the bus of vfkit's devices", false});
-	vec_push(arena, wishes, (struct module_wish){"virtio_console", "vfkit's console", false});
+		(struct module_wish){
+			"virtio_pci", "it is the bus of vfkit's devices", false, NULL});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_console", "it is vfkit's console", false, NULL});
 }
 
 /* For Apple silicon, and for Macs with an Intel CPU. */

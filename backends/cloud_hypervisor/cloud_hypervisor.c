@@ -348,9 +348,11 @@ static void cloud_hypervisor_modules(
 {
 	(void)guest;
 	vec_push(arena, wishes,
-		(struct module_wish){"virtio_pci", "the bus of Cloud Hypervisor's devices", false});
+		(struct module_wish){
+			"virtio_pci", "it is the bus of Cloud Hypervisor's devices", false, NULL});
 	vec_push(arena, wishes,
-		(struct module_wish){"button", "microvm-shutdown presses the power button", true});
+		(struct module_wish){
+			"button", "microvm-shutdown presses the power button", true, NULL});
 }
 
 #define ch_error(diag, where, code, ...) \

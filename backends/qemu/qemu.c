@@ -384,13 +384,13 @@ static void qemu_modules(
 	if (reports_panic(guest))
 		vec_push(arena, wishes,
 			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
-				"a panic is reported to QEMU", true});
+				"a panic is reported to QEMU", true, NULL});
 	vec_push(arena, wishes,
-		(struct module_wish){
-			pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
+		(struct module_wish){pci ? "virtio_pci" : "virtio_mmio",
+			"it is the bus of QEMU's devices", false, NULL});
 	if (guest->credential_files.n || guest->vsock.notify)
 		vec_push(arena, wishes,
-			(struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
+			(struct module_wish){"qemu_fw_cfg", "the VM has credentials", false, NULL});
 }
 
 /*

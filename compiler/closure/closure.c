@@ -96,12 +96,18 @@ static const char *file_in_directory(
 	return NULL;
 }
 
+static bool check_file(struct closure_table *table, const char *file, const struct pos *where)
+{
+	return access(file, R_OK) == 0 ||
+		closure_error(
+			table, where, "closure-file", "cannot read %s: %s", file, strerror(errno));
+}
+
 static bool read_file(struct closure_table *table, const char *file, const struct pos *where)
 {
 	struct bytes text;
-	if (access(file, R_OK) != 0)
-		return closure_error(
-			table, where, "closure-file", "cannot read %s: %s", file, strerror(errno));
+	if (!check_file(table, file, where))
+		return false;
 	if (path_is_directory(file) && !(file = file_in_directory(table, file, where)))
 		return false;
 	table->source = file;
@@ -310,6 +316,16 @@ bool closure_load(struct arena *arena, struct diag *diag, const struct closure_r
 			put_in_order(&reach, out);
 	}
 	return closure_errors_end(table) && read;
+}
+
+bool closure_check(struct arena *arena, struct diag *diag, const struct closure_request *request)
+{
+	struct closure_table *table =
+		closure_table_new(arena, diag, without_slashes(arena, request->store_dir));
+	add_roots(table, request);
+	if (request->file)
+		check_file(table, request->file, request->file_pos);
+	return closure_errors_end(table);
 }
 
 static int compare_path(const void *path, const void *entry)

@@ -34,6 +34,12 @@ struct closure_request {
 bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request,
 	struct closure *out);
 
+/*
+ * Checks only that the roots exist and the file can be read, for a description whose closure cannot
+ * be loaded yet.
+ */
+bool closure_check(struct arena *arena, struct diag *diag, const struct closure_request *request);
+
 /* Whether the closure contains the store path STORE/HASH-NAME. */
 bool closure_has(const struct closure *closure, const char *path);
 

@@ -18,9 +18,10 @@ static const struct {
 };
 
 static bool refuse(struct diag *diag, const struct plan *plan, const struct kernel_config *config,
-	const struct stage1_mount *mount, const char *option, const char *why)
+	const struct stage1_mount *mount, const char *option, const void *field, const char *why)
 {
-	return diag_error(diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel),
+	const struct pos *where = vm_where(plan->vm, field);
+	return diag_error(diag, STATUS_INPUT, where ? where : vm_where(plan->vm, &plan->vm->kernel),
 		"kernel-config", "kernel: %s cannot mount %s (%s): CONFIG_%s %s; see %s",
 		plan->system.kernel.path, mount->target, mount->type, option, why, config->path);
 }
@@ -30,9 +31,9 @@ static bool check_option(struct diag *diag, const struct plan *plan,
 {
 	enum kernel_option is = kernel_config_option(config, option);
 	if (is == OPTION_ABSENT)
-		return refuse(diag, plan, config, mount, option, "is not set");
+		return refuse(diag, plan, config, mount, option, &plan->vm->kernel, "is not set");
 	if (is == OPTION_MODULE && plan->own_stage1 && !plan->system.kernel_modules)
-		return refuse(diag, plan, config, mount, option,
+		return refuse(diag, plan, config, mount, option, &plan->vm->kernel_modules,
 			"is a module, but kernelModules is not set");
 	return true;
 }

@@ -21,14 +21,16 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 		bool wanted;
 		struct module_wish wish;
 	} all[] = {
-		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false}},
-		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true}},
-		{plan->guest.nnics > 0, {"virtio_net", "the VM has network interfaces", false}},
-		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
-		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
-		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
+		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false, NULL}},
+		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true, NULL}},
+		{plan->guest.nnics > 0,
+			{"virtio_net", "the VM has network interfaces", false, NULL}},
+		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false, NULL}},
+		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false, NULL}},
+		{vm->vsock.cid >= 0,
+			{"vmw_vsock_virtio_transport", "the VM has a vsock", false, NULL}},
 		{has_share(&plan->guest, SHARE_9P),
-			{"9pnet_virtio", "the VM has 9p shares", false}},
+			{"9pnet_virtio", "the VM has 9p shares", false, NULL}},
 	};
 	for (size_t i = 0; i < countof(all); i++)
 		if (all[i].wanted)
@@ -62,11 +64,12 @@ static void wish_for_mount(
 		return;
 	const char *why =
 		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
-	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
+	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false, NULL});
 	const struct file_system *system = file_system_find(mount->type);
 	for (size_t i = 0; system && i < FS_MODULES && system->modules[i]; i++)
 		vec_push(planner->arena, wishes,
-			(struct module_wish){system->modules[i], "names of files", true});
+			(struct module_wish){
+				system->modules[i], "it converts names of files", true, NULL});
 }
 
 /*
@@ -83,9 +86,9 @@ static void wish_for_verity(struct planner *planner, struct module_wishes *wishe
 	for (size_t i = 0; i < countof(algorithms); i++)
 		vec_push(planner->arena, wishes,
 			(struct module_wish){
-				algorithms[i], "storeDisk.verity hashes by SHA-256", true});
+				algorithms[i], "storeDisk.verity hashes by SHA-256", true, NULL});
 	vec_push(planner->arena, wishes,
-		(struct module_wish){"dm_verity", "storeDisk.verity is on", false});
+		(struct module_wish){"dm_verity", "storeDisk.verity is on", false, NULL});
 }
 
 /* Whether stage 1 must merge another database into the guest's. */
@@ -127,14 +130,16 @@ bool plan_modules(struct planner *planner)
 	if (plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY)
 		vec_push(planner->arena, &wishes,
 			(struct module_wish){
-				"overlay", "the guest's Nix database is an overlay", false});
+				"overlay", "the guest's Nix database is an overlay", false, NULL});
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes,
 			(struct module_wish){plan->vm->stage1.modules.v[i],
-				"stage1.modules asks for it", false});
+				"stage1.modules asks for it", false,
+				vm_where(plan->vm, plan->vm->stage1.modules.v[i])});
+	const struct pos *where = vm_where(plan->vm, &plan->vm->kernel_modules);
 	const struct module_question question = {.directory = plan->system.kernel_modules,
 		.version = plan->system.kernel.version,
-		.where = vm_where(plan->vm, &plan->vm->kernel),
+		.where = where ? where : vm_where(plan->vm, &plan->vm->kernel),
 		.wishes = wishes.v,
 		.nwishes = wishes.n};
 	return shared_modules(

@@ -65,26 +65,43 @@ static bool plan_rootfs(struct planner *planner)
 	return true;
 }
 
+/* The roots are the toplevel, which may be NULL, and storePaths. */
+static struct closure_request request_of(
+	struct arena *arena, const struct vm *vm, const char *toplevel)
+{
+	struct closure_request request = {.store_dir = vm->store_dir,
+		.file = vm->closure,
+		.file_pos = vm_where(vm, &vm->closure)};
+	VEC(struct pos) places = {0};
+	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
+	if (toplevel) {
+		vec_push(arena, &request.roots, toplevel);
+		vec_push(arena, &places, where ? *where : nowhere);
+	}
+	for (size_t i = 0; i < vm->store_paths.n; i++) {
+		where = vm_where(vm, vm->store_paths.v[i]);
+		vec_push(arena, &request.roots, vm->store_paths.v[i]);
+		vec_push(arena, &places, where ? *where : nowhere);
+	}
+	request.roots_pos = places.v;
+	return request;
+}
+
 static bool plan_closure(struct planner *planner, unsigned jobs, const struct meter *meter)
 {
 	const struct vm *vm = planner->plan->vm;
-	struct closure_request request = {.store_dir = vm->store_dir,
-		.file = vm->closure,
-		.file_pos = vm_where(vm, &vm->closure),
-		.jobs = jobs,
-		.meter = meter,
-		.memo = shared_closures(planner->plan->shared)};
-	VEC(struct pos) places = {0};
-	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
-	vec_push(planner->arena, &request.roots, vm->toplevel);
-	vec_push(planner->arena, &places, where ? *where : nowhere);
-	for (size_t i = 0; i < vm->store_paths.n; i++) {
-		where = vm_where(vm, vm->store_paths.v[i]);
-		vec_push(planner->arena, &request.roots, vm->store_paths.v[i]);
-		vec_push(planner->arena, &places, where ? *where : nowhere);
-	}
-	request.roots_pos = places.v;
+	struct closure_request request = request_of(planner->arena, vm, vm->toplevel);
+	request.jobs = jobs;
+	request.meter = meter;
+	request.memo = shared_closures(planner->plan->shared);
 	return closure_load(planner->arena, planner->diag, &request, &planner->plan->closure);
+}
+
+void plan_check_paths(struct arena *arena, struct diag *diag, const struct vm *vm)
+{
+	const struct closure_request request = request_of(arena, vm, NULL);
+	if (!vm_refused(vm, &vm->store_dir))
+		closure_check(arena, diag, &request);
 }
 
 /* ---- network ---- */

@@ -64,6 +64,11 @@ struct plan {
 	struct shared *shared;
 };
 
+/*
+ * Checks that `closure` and `storePaths` exist, for a description whose system was not found, so
+ * that it cannot be planned.
+ */
+void plan_check_paths(struct arena *arena, struct diag *diag, const struct vm *vm);
 /* `jobs` is the number of threads that read store paths; `meter` gets their progress, or is NULL.
  */
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,

@@ -114,6 +114,9 @@ bool session_plan(struct session *session)
 	const bool described = session_check(session);
 	const bool resolved = session->vm &&
 		vm_resolve(session->arena, session->diag, session->vm, &session->system);
+	/* Without its system, the closure is not loaded. */
+	if (session->vm && !resolved)
+		plan_check_paths(session->arena, session->diag, session->vm);
 	return described && resolved &&
 		plan_make(session->arena, session->diag, session->vm, session->storage,
 			&session->system, session->shared, settings_jobs(&session->settings),

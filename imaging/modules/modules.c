@@ -108,7 +108,8 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 	for (size_t i = 0; i < matching.n; i++)
 		ok &= add_module(resolver, matching.v[i], matching.n > 1 || wish->optional);
 	if (matching.n == 0 && !wish->optional)
-		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "missing-module",
+		return diag_error(resolver->diag, STATUS_INPUT,
+			wish->where ? wish->where : resolver->where, "missing-module",
 			"the kernel has no module \"%s\", which is needed because %s (searched: "
 			"%s)",
 			wish->name, wish->why, module_tree_path(resolver->tree));

@@ -13,6 +13,7 @@ struct module_wish {
 	const char *why;  /* the reason, for messages: "the store disk is squashfs" */
 	/* not an error if the kernel lacks it, or it does not load */
 	bool optional;
+	const struct pos *where; /* that asks for it; NULL: as all of them */
 };
 
 struct module_wishes {

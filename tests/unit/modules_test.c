@@ -56,7 +56,7 @@ static struct module_list resolve(
 	struct module_wish wishes[16] = {0};
 	assert_true(count <= 16);
 	for (size_t i = 0; i < count; i++)
-		wishes[i] = (struct module_wish){names[i], "the test wants it", false};
+		wishes[i] = (struct module_wish){names[i], "the test wants it", false, NULL};
 	struct module_list list;
 	assert_ok(f,
 		modules_resolve(
@@ -78,7 +78,7 @@ static void assert_order(const struct module_list *list, const char *first, cons
 static void monolithic_kernel_needs_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct module_wish wish = {"squashfs", "the store disk is squashfs", false};
+	struct module_wish wish = {"squashfs", "the store disk is squashfs", false, NULL};
 	struct module_list list;
 	assert_true(modules_resolve(f->arena, f->diag, NULL, "6.1", NULL, &wish, 1, &list));
 	assert_int_equal(list.n, 0);
@@ -172,9 +172,9 @@ static void missing_module_is_named_with_its_reason(void **state)
 	struct fixture *f = *state;
 	need_kernel(f);
 	const struct module_wish wishes[] = {
-		{"squishfs", "the store disk is squishfs", false},
-		{"perhaps", "it would be nice", true},
-		{"nosuchfs", "a volume is nosuchfs", false},
+		{"squishfs", "the store disk is squishfs", false, NULL},
+		{"perhaps", "it would be nice", true, NULL},
+		{"nosuchfs", "a volume is nosuchfs", false, NULL},
 	};
 	struct module_list list;
 	assert_false(
@@ -191,7 +191,7 @@ static void other_version_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	need_kernel(f);
-	const struct module_wish wish = {"squashfs", "the store disk is squashfs", false};
+	const struct module_wish wish = {"squashfs", "the store disk is squashfs", false, NULL};
 	struct module_list list;
 	assert_false(
 		modules_resolve(f->arena, f->diag, f->kernel, "6.6.6-test", NULL, &wish, 1, &list));
@@ -267,7 +267,7 @@ static void broken_module_is_named(void **state)
 		const char *path = path_join(f->arena, folder, "bad.ko");
 		unlink(path);
 		assert_true(file_write(f->diag, path, content[i], strlen(content[i]), 0644));
-		const struct module_wish wish = {"bad", "the test wants it", false};
+		const struct module_wish wish = {"bad", "the test wants it", false, NULL};
 		struct module_list list;
 		assert_false(modules_resolve(
 			f->arena, f->diag, f->scratch, "1.0", NULL, &wish, 1, &list));
@@ -320,7 +320,7 @@ static void broken_section_table_is_named(void **state)
 		   *path = path_join(f->arena, folder, "bad.ko");
 	assert_true(directory_make(f->diag, folder, 0755));
 	for (size_t i = 0; i < countof(broken); i++) {
-		const struct module_wish wish = {"bad", "the test wants it", false};
+		const struct module_wish wish = {"bad", "the test wants it", false, NULL};
 		struct module_list list;
 		unlink(path);
 		assert_true(file_write(f->diag, path, &broken[i], sizeof broken[i], 0644));
@@ -340,7 +340,7 @@ static void missing_dependency_is_named(void **state)
 		"mkdir -p lib/modules/$1; cp "
 		"\"$2/lib/modules/$1/kernel/drivers/block/virtio_blk.ko\" lib/modules/$1",
 		f->version, f->kernel);
-	const struct module_wish wish = {"virtio_blk", "the store is a disk", false};
+	const struct module_wish wish = {"virtio_blk", "the store is a disk", false, NULL};
 	struct module_list list;
 	assert_false(
 		modules_resolve(f->arena, f->diag, f->scratch, f->version, NULL, &wish, 1, &list));
