@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/diag_messages.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/terminal.h"
 
@@ -205,8 +206,8 @@ static void print_all_human(
 			print_human(diag, out, &groups[i].first[j]);
 	}
 	if (errors > HUMAN_ERRORS_SHOWN)
-		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program,
-			errors - HUMAN_ERRORS_SHOWN);
+		fprintf(out, "%s: %zu more error%s; --format json prints all\n", diag->program,
+			errors - HUMAN_ERRORS_SHOWN, plural(errors - HUMAN_ERRORS_SHOWN));
 }
 
 void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet)

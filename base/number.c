@@ -45,3 +45,8 @@ bool hex_parse(const char *text, unsigned char *bytes, size_t count)
 	}
 	return true;
 }
+
+const char *plural(uint64_t number)
+{
+	return number == 1 ? "" : "s";
+}

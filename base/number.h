@@ -12,6 +12,8 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 /* As number_parse, with lower-case digits of a base up to 16. */
 bool number_parse_base(
 	const char *text, unsigned base, uint64_t min, uint64_t max, uint64_t *value);
+/* The ending of a noun behind a number: "" for 1, else "s". */
+const char *plural(uint64_t number);
 /* Parses exactly `count` bytes, each of two lower-case hexadecimal digits. */
 bool hex_parse(const char *text, unsigned char *bytes, size_t count);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/workers.h"
 #include "compiler/closure/memo.h"
 #include "compiler/closure/search.h"
@@ -213,7 +214,9 @@ bool closure_scan_listed(struct closure_table *table)
 	bool ok = scan(&scanner);
 	if (scanner.warnings > WARNINGS_SHOWN)
 		diag_warning(table->diag, NULL, "closure-list",
-			"there are %zu more such references", scanner.warnings - WARNINGS_SHOWN);
+			"the closure has %zu more such reference%s",
+			scanner.warnings - WARNINGS_SHOWN,
+			plural(scanner.warnings - WARNINGS_SHOWN));
 	return ok;
 }
 

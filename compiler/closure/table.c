@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/nix_hash.h"
+#include "base/number.h"
 #include "compiler/closure/source.h"
 
 enum { ERRORS_SHOWN = 20, HASH_PART = 32, NAME_MAX_LENGTH = 211 };
@@ -32,7 +33,8 @@ bool closure_errors_end(struct closure_table *table)
 {
 	if (table->errors > ERRORS_SHOWN)
 		diag_error(table->diag, STATUS_INPUT, NULL, "closure",
-			"there are %zu more errors in the closure", table->errors - ERRORS_SHOWN);
+			"the closure has %zu more error%s", table->errors - ERRORS_SHOWN,
+			plural(table->errors - ERRORS_SHOWN));
 	return table->errors == 0;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "compiler/command/commands.h"
 #include "compiler/inspect/size_text.h"
@@ -173,10 +174,11 @@ static struct json_object *amount_json(const struct cache_amount *amount)
 static void print_gc(struct invocation *call, const struct cache_gc_result *result)
 {
 	struct arena *arena = call->arena;
-	printf("%s %zu objects, %s; %zu objects, %s stay",
+	printf("%s %zu object%s, %s; %zu object%s, %s %s",
 		call->cli.dry_run ? "would free" : "freed", result->freed.objects,
-		size_text(arena, result->freed.bytes), result->left.objects,
-		size_text(arena, result->left.bytes));
+		plural(result->freed.objects), size_text(arena, result->freed.bytes),
+		result->left.objects, plural(result->left.objects),
+		size_text(arena, result->left.bytes), result->left.objects == 1 ? "stays" : "stay");
 	if (result->needed.objects)
 		printf(", %zu of them, %s, because running builds need them",
 			result->needed.objects, size_text(arena, result->needed.bytes));
@@ -216,7 +218,8 @@ static void print_verify(struct invocation *call, const struct cache_verify_resu
 {
 	for (size_t i = 0; i < result->damaged.n; i++)
 		printf("damaged: %s\n", printable_text(call->arena, result->damaged.v[i]));
-	printf("%zu objects, %s: ", result->objects, size_text(call->arena, result->bytes));
+	printf("%zu object%s, %s: ", result->objects, plural(result->objects),
+		size_text(call->arena, result->bytes));
 	if (!result->damaged.n)
 		puts("all sound");
 	else

@@ -401,6 +401,28 @@ static void print_help(FILE *out, size_t command, const struct strings *words)
 
 /* ---- parsing ---- */
 
+/* A value that is ignored in silence makes a build slow, or not reproducible. */
+static bool check_environment(struct diag *diag, const struct cli *cli)
+{
+	const unsigned command = 1u << cli->command;
+	const char *cores = getenv("NIX_BUILD_CORES"), *epoch = getenv("SOURCE_DATE_EPOCH");
+	uint64_t number;
+	const bool uses_cores = command & (PLANS | BIT(CACHE_VERIFY)) && !cli->settings.jobs &&
+		!cli->settings.all_cpus;
+	if (uses_cores && cores && *cores && !number_parse(cores, 0, UINT32_MAX, &number))
+		diag_warning(diag, NULL, "bad-environment",
+			"NIX_BUILD_CORES: expected a number of threads, not \"%.80s\"; using one "
+			"per "
+			"CPU",
+			cores);
+	return !(command & (PLANS | BIT(CHECK))) || !epoch || !*epoch ||
+		number_parse(epoch, 0, UINT32_MAX, &number) ||
+		diag_error(diag, STATUS_USAGE, NULL, "bad-environment",
+			"SOURCE_DATE_EPOCH: expected seconds since 1970, from 0 to %lu, not "
+			"\"%.80s\"",
+			(unsigned long)UINT32_MAX, epoch);
+}
+
 static bool check_combination(struct diag *diag, const struct cli *cli)
 {
 	if (cli->command == COMMAND_CACHE_GC && cli->max_bytes == UINT64_MAX &&
@@ -414,7 +436,7 @@ static bool check_combination(struct diag *diag, const struct cli *cli)
 	if (cli->json && cli->html)
 		return diag_error(
 			diag, STATUS_USAGE, NULL, "usage", "--json and --html exclude each other");
-	return settings_check(diag, &cli->settings);
+	return settings_check(diag, &cli->settings) && check_environment(diag, cli);
 }
 
 /* An empty word is usually an unset variable of a script. */

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/interrupts.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "compiler/check/check.h"
 #include "compiler/command/docgen.h"
@@ -51,6 +52,8 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	const char *output = cli->output
 		? cli->output
 		: arena_printf(call->arena, "result-%s", session->vm->host_name);
+	if (cli->depfile && !depfile_check(call->arena, call->diag, cli->depfile, output))
+		return false;
 	/* Before the runner: a build that fails leaves the old one. */
 	if (cli->depfile && !depfile_write(call->arena, call->diag, cli->depfile, output, &inputs))
 		return false;
@@ -384,7 +387,7 @@ static bool run_host(struct invocation *call)
 	call->output = path_absolute(call->arena, output);
 	inputs_settle(call->arena, &inputs, call->output);
 	if (!call->cli.settings.quiet && progress.style != PROGRESS_JSON)
-		fprintf(stderr, "%zu VM%s%s\n", fleet->vms.n, fleet->vms.n == 1 ? "" : "s",
+		fprintf(stderr, "%zu VM%s%s\n", fleet->vms.n, plural(fleet->vms.n),
 			call->changed ? "" : ", nothing has changed");
 	printf("%s\n", call->output);
 	return true;

@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/printable.h"
 #include "compiler/inspect/diff.h"
 #include "compiler/inspect/size_text.h"
@@ -36,9 +37,9 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 	const struct closure_diff *closure = &diff->closure;
 	if (closure->packages.n == 0)
 		return;
-	printf("closure: %zu -> %zu store paths, %s -> %s (%s)\n", closure->before.paths,
-		closure->after.paths, size_text(arena, closure->before.raw),
-		size_text(arena, closure->after.raw),
+	printf("closure: %zu -> %zu store path%s, %s -> %s (%s)\n", closure->before.paths,
+		closure->after.paths, plural(closure->after.paths),
+		size_text(arena, closure->before.raw), size_text(arena, closure->after.raw),
 		size_change_text(arena, (int64_t)(closure->after.raw - closure->before.raw)));
 	for (size_t i = 0; i < closure->packages.n; i++)
 		print_package(arena, &closure->packages.v[i]);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
@@ -15,16 +16,17 @@
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
-	printf("%s: %zu store paths, %s", printable_text(arena, packed->name), packed->closure.n,
-		size_text(arena, sizes->total.raw));
+	printf("%s: %zu store path%s, %s", printable_text(arena, packed->name), packed->closure.n,
+		plural(packed->closure.n), size_text(arena, sizes->total.raw));
 	if (!packed->on_disk)
 		puts("; no store disk");
 	else if (packed->disk_bytes)
 		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes),
 			tree_text(arena, packed));
 	else
-		printf("; not built: %zu paths in the cache, compressed %s\n",
+		printf("; not built: %zu path%s in the cache, compressed %s\n",
 			packed->closure.n - sizes->total.unknown,
+			plural(packed->closure.n - sizes->total.unknown),
 			stored_text(arena, sizes, &sizes->total));
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "compiler/inspect/package_name.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
@@ -400,8 +401,8 @@ static void put_summary(const struct page *page)
 	const struct packed *packed = page->sizes->packed;
 	buf_puts(page->out, "<p>");
 	put_escaped(page->out, packed->runner ? packed->runner : "not built");
-	buf_printf(page->out, ": %zu store paths, %s raw, %s compressed", packed->closure.n,
-		size_text(page->arena, page->sizes->total.raw),
+	buf_printf(page->out, ": %zu store path%s, %s raw, %s compressed", packed->closure.n,
+		plural(packed->closure.n), size_text(page->arena, page->sizes->total.raw),
 		stored_text(page->arena, page->sizes, &page->sizes->total));
 	if (packed->disk_bytes)
 		buf_printf(page->out, "; store disk %s%s",

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/suggest.h"
 #include "compiler/inspect/package_name.h"
@@ -174,10 +175,10 @@ static void print_answer(const struct answer *answer)
 		printf("  %s\n", path_text(answer, answer->referrers.v[i]));
 	if (kept_by != sizes->packed->closure.n)
 		printf("reached only through: %s\n", path_text(answer, kept_by));
-	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store paths:\n",
+	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store path%s:\n",
 		size_text(answer->arena, size->alone.raw),
 		stored_text(answer->arena, sizes, &size->alone), answer->goes.n,
-		sizes->packed->closure.n);
+		sizes->packed->closure.n, plural(sizes->packed->closure.n));
 	for (size_t i = 0; i < answer->goes.n; i++) {
 		const struct size *own = &sizes->paths[answer->goes.v[i]].own;
 		printf("%10s %11s  %s\n", size_text(answer->arena, own->raw),

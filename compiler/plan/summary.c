@@ -2,6 +2,7 @@
 #include "compiler/plan/summary.h"
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/shape.h"
 #include "backends/interface/choices.h"
@@ -99,7 +100,8 @@ static void write_storage(const struct writer *writer)
 				share->read_only ? ", read-only" : ""));
 	}
 	line(writer, "store",
-		arena_printf(writer->arena, "%zu paths, from %s, %s%s", writer->plan->closure.n,
+		arena_printf(writer->arena, "%zu path%s, from %s, %s%s", writer->plan->closure.n,
+			plural(writer->plan->closure.n),
 			shown(writer, writer->plan->closure.source),
 			vm->store_on_disk ? "on a disk of type " : "shared from the host",
 			vm->store_on_disk ? store_type_names[vm->store_disk.type] : ""));

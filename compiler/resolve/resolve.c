@@ -54,6 +54,7 @@ static bool missing_toplevel(struct resolver *resolver, bool in_store)
 	const struct vm *vm = resolver->vm;
 	const char *path = simple_path(resolver->arena, vm->toplevel), *why,
 		   *target = link_target(resolver->arena, path);
+	struct stat st;
 	/* A relative path is relative to the current directory. */
 	const char *dot = path[0] == '/' || path[0] == '.' ? "" : "./";
 	if (strstr(path, "...") || strstr(path, "\u2026"))
@@ -61,6 +62,9 @@ static bool missing_toplevel(struct resolver *resolver, bool in_store)
 			"%s is a placeholder; put the path of a system there, such as ./system, "
 			"which nix-build -o system makes",
 			path);
+	else if (stat(path, &st) != 0 && errno == ELOOP)
+		why = arena_printf(
+			resolver->arena, "%s%s is a link that leads back to itself", dot, path);
 	else if (target)
 		why = arena_printf(resolver->arena,
 			"%s%s is a link to %s, which does not exist; build the system again", dot,

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json_line.h"
+#include "base/number.h"
 #include "compiler/runner/gcroots.h"
 #include "compiler/session/cache_settings.h"
 
@@ -29,14 +30,14 @@ void progress_disk(
 	fact(facts, "sharedBytes", disk->shared_bytes);
 	if (disk->shared_bytes)
 		progress_step_end(progress, facts,
-			"%s: %.1f MB of %.1f MB, %zu store paths, %.1f MB shared with the store",
+			"%s: %.1f MB of %.1f MB, %zu store path%s, %.1f MB shared with the store",
 			title, (double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
-			disk->packed, (double)disk->shared_bytes / 1e6);
+			disk->packed, plural(disk->packed), (double)disk->shared_bytes / 1e6);
 	else
 		progress_step_end(progress, facts,
-			"%s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", title,
-			(double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
-			disk->packed, disk->reused);
+			"%s: %.1f MB of %.1f MB, %zu store path%s packed, %zu from the cache",
+			title, (double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
+			disk->packed, plural(disk->packed), disk->reused);
 }
 
 static void report_tree(struct arena *arena, struct progress *progress, const struct verity *verity)
@@ -54,8 +55,8 @@ static void report_stage1(
 	struct json_object *facts = progress_facts("stage-1");
 	fact(facts, "bytes", images->initrd_bytes);
 	fact(facts, "modules", plan->modules.n);
-	progress_step_end(progress, facts, "stage 1: %.0f KB, %zu kernel modules",
-		(double)images->initrd_bytes / 1e3, plan->modules.n);
+	progress_step_end(progress, facts, "stage 1: %.0f KB, %zu kernel module%s",
+		(double)images->initrd_bytes / 1e3, plan->modules.n, plural(plan->modules.n));
 }
 
 static void report_result(struct arena *arena, struct progress *progress, const struct plan *plan,
@@ -79,8 +80,8 @@ void progress_closure(struct progress *progress, const struct closure *closure)
 	struct json_object *facts = progress_facts(STEP_CLOSURE);
 	fact(facts, "paths", closure->n);
 	fact_text(facts, "source", closure->source);
-	progress_step_end(
-		progress, facts, "closure: %zu store paths, from %s", closure->n, closure->source);
+	progress_step_end(progress, facts, "closure: %zu store path%s, from %s", closure->n,
+		plural(closure->n), closure->source);
 }
 
 /* A NixOS whose second stage is not its init is worth a line: its boot takes another way. */

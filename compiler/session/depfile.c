@@ -168,6 +168,27 @@ static bool is_rule(const char *first_line)
 	return length >= last && strcmp(first_line + length - last, end) == 0;
 }
 
+/* The path with the links in its existing part resolved. */
+static const char *real_path(struct arena *arena, const char *path)
+{
+	const char *absolute = path_absolute(arena, path), *real = path_real(arena, absolute);
+	if (real || strcmp(absolute, "/") == 0)
+		return real ? real : absolute;
+	return path_join(
+		arena, real_path(arena, path_parent(arena, absolute)), path_base(absolute));
+}
+
+bool depfile_check(struct arena *arena, struct diag *diag, const char *path, const char *output)
+{
+	const char *whole = real_path(arena, output), *file = real_path(arena, path);
+	const size_t length = strlen(whole);
+	return strncmp(file, whole, length) != 0 || (file[length] && file[length] != '/') ||
+		diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"--depfile: %s is in the output, which is replaced as a whole; name a file "
+			"outside of %s",
+			path, output);
+}
+
 /* A rule that has not changed is not replaced, which would change its directory. */
 bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
 	const struct inputs *inputs)

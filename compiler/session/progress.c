@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json_line.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/terminal.h"
 
@@ -84,8 +85,8 @@ static void put_bar(struct buf *line, uint64_t bytes, uint64_t total)
 static void put_numbers(struct buf *line, const struct progress *progress, unsigned width)
 {
 	if (!progress->total) {
-		buf_printf(line, "%s: %zu store paths, %.1f MB", progress->step, progress->paths,
-			(double)progress->bytes / 1e6);
+		buf_printf(line, "%s: %zu store path%s, %.1f MB", progress->step, progress->paths,
+			plural(progress->paths), (double)progress->bytes / 1e6);
 		return;
 	}
 	buf_puts(line, "store disk");

@@ -163,16 +163,22 @@ bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct
 	out->owners = (struct cache_owners){.v = owner, .n = 1};
 	bool ok = cache_is_trusted(diag, top, path, &out->owners);
 	const struct strings names = list(arena, top);
+	bool known = names.n == 0;
 	for (size_t i = 0; ok && i < names.n; i++) {
 		int fd = is_settings_name(names.v[i])
 			? openat(top, names.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 			: -1;
+		const bool own = fd >= 0 || strcmp(names.v[i], CACHE_TEMPORARY) == 0 ||
+			strcmp(names.v[i], CACHE_LOCK) == 0;
+		known |= own;
 		if (fd >= 0)
 			ok = scan_shelf(out, diag, fd, path, names.v[i]);
-		else if (strcmp(names.v[i], CACHE_TEMPORARY) != 0 &&
-			strcmp(names.v[i], CACHE_LOCK) != 0)
+		else if (!own)
 			vec_push(arena, &out->unknown, path_join(arena, path, names.v[i]));
 	}
+	if (ok && !known)
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"%s is not a cache: it has files, but none that mvmbuild wrote", path);
 	return ok;
 }
 

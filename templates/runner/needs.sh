@@ -111,7 +111,12 @@ need_tap() { # NAME QUEUES
 }
 
 need_share() { # TAG SOURCE
-	[ -d "$2" ] || complain "the share $1: the directory $2 does not exist"
+	if [ -d "$2" ]; then return; fi
+	if [ -e "$2" ]; then
+		complain "the share $1: $2 is not a directory"
+	else
+		complain "the share $1: the directory $2 does not exist"
+	fi
 }
 
 # This hypervisor's 9p server passes on inode numbers unchanged. Those of another file system below

@@ -215,7 +215,10 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false \
 		own_namespace=true
 	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")
-	if [ ! -d "$source" ]; then
+	if [ -e "$source" ] && [ ! -d "$source" ]; then
+		complain "the share $tag: $source is not a directory"
+		return
+	elif [ ! -d "$source" ]; then
 		complain "the share $tag: the directory $source does not exist"
 		return
 	fi

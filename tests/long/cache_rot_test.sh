@@ -129,7 +129,7 @@ try() {
 		return 1
 	fi
 	sum=$(sha256sum <"$1/out/share/microvm/stage1.$type")
-	packed=$(grep -oE '[0-9]+ store paths packed' "$log") packed=${packed%% *} \
+	packed=$(grep -oE '[0-9]+ store paths? packed' "$log") packed=${packed%% *} \
 		said=$(grep -cE 'warning: .*(was damaged|is not a regular file|cannot be read)' \
 			"$log")
 	if [ "$sum" != "$good" ]; then
@@ -146,7 +146,7 @@ try() {
 		esac
 	fi
 	[ "$2" = own ] || return 0
-	build "$1/out" "${with[@]}" && again=$(grep -oE '[0-9]+ store paths packed' "$log")
+	build "$1/out" "${with[@]}" && again=$(grep -oE '[0-9]+ store paths? packed' "$log")
 	if [ "${again%% *}" != 0 ] || grep -q 'warning:' "$log" ||
 		[ "$(sha256sum <"$1/out/share/microvm/stage1.$type")" != "$good" ]; then
 		echo "# $type, $2: $what: not as it should be after it: $(tail -n 2 "$log")"

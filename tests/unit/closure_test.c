@@ -286,7 +286,7 @@ static void many_errors_are_counted(void **state)
 		expand(f,
 			"$S/00000000000000000000000000000019-missing does not exist; $A refers to "
 			"it")));
-	assert_non_null(strstr(said, "there are 13 more errors in the closure"));
+	assert_non_null(strstr(said, "the closure has 13 more errors"));
 }
 
 static void explicit_file_is_never_replaced(void **state)

@@ -27,7 +27,7 @@ int verb_accel(char **arguments)
 		return STATUS_OK;
 	}
 	if (forced) {
-		complain("MICROVM_ACCEL=kvm, but %s", why.text);
+		complain("MICROVM_ACCEL=kvm cannot be obeyed: %s", why.text);
 		return STATUS_FAILED;
 	}
 	complain("%s; the guest runs slowly, without KVM", why.text);

@@ -93,7 +93,7 @@ try() { # WHAT [ARGUMENT]...
 }
 try squashfs
 expect "after a change one store path is packed" \
-	<(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
+	<(change third && mvm vm.yaml -o out && cat log) ' 1 store path packed, 1 from the cache'
 cp -a out before
 change fourth
 check "a runner with the third contents and one with the fourth build" mvm vm.yaml -o out

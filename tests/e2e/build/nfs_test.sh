@@ -62,7 +62,7 @@ mvm() {
 }
 # told NAME STATUS OUTPUT: prints a build's result and the hash of its disk in one line.
 told() {
-	echo "lab: $1: status $2, $(sed -n 's/.*, \([0-9]* store paths packed, .*\)/\1/p' "log.${log:-}"), $(sha256sum <"$3/share/microvm/stage1.squashfs")"
+	echo "lab: $1: status $2, $(sed -n 's/.*, \([0-9]* store paths* packed, .*\)/\1/p' "log.${log:-}"), $(sha256sum <"$3/share/microvm/stage1.squashfs")"
 	sed -n "s/.*\(error\|warning\):/lab: $1: \1:/p" "log.${log:-}"
 }
 build() { # NAME [ARGUMENT of mvm]...
@@ -171,7 +171,7 @@ went() {
 	local hash
 	hash=$(sed -n "s/^lab: ${5:-units} elsewhere: status 0, .*, //p" "$console")
 	expect "$1" "$console" \
-		"^lab: $2: status 0, $3 store paths packed, $4 from the cache, ${hash:-none}"
+		"^lab: $2: status 0, $3 store paths? packed, $4 from the cache, ${hash:-none}"
 }
 no_litter() { expect "$1: no litter is left" "$console" "^lab: $1: litter: 0 0$"; }
 
@@ -186,7 +186,7 @@ expect "cache verify works on NFS" "$console" "^lab: verify: $paths objects, .*:
 went "damage done on another machine is noticed" damaged 2 $((paths - 2))
 
 expect "cache gc on another machine leaves what a running build needs" "$console" \
-	"^lab: gc beside: freed 1 objects.* $((paths - 1)) of them, .*, because running builds need them$"
+	"^lab: gc beside: freed 1 object,.* $((paths - 1)) of them, .*, because running builds need them$"
 went "a build publishes the same runner from another machine" "same output there" 0 $((paths + 1)) \
 	slow
 went "it leaves the build that runs beside it alone" "slow, beside that" 2 $((paths - 1)) slow

@@ -58,7 +58,7 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		for name in null zero full random urandom tty; do : >"dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
 		mount --move dev /dev; rmdir dev' "$run"
 	boots "no /dev/kvm" 'no /dev/kvm' "${with_dev[@]}"
-	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm, but no /dev/kvm' env \
+	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm cannot be obeyed: no /dev/kvm' env \
 		MICROVM_ACCEL=kvm "${with_dev[@]}"
 	if [ -e /dev/kvm ]; then
 		with_dev 'mount --bind /dev/null /dev/kvm' "$run"
@@ -83,7 +83,7 @@ elif [ "$here" = kvm ]; then
 	skip "a KVM that is of no use" "this machine's is good"
 else
 	boots "a KVM that is of no use" '/dev/kvm' "$run"
-	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env \
+	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm cannot be obeyed: ' env \
 		MICROVM_ACCEL=kvm "$run"
 	expect "microvm-check says that the guest would run without KVM" \
 		<("$test_dir/runner/bin/microvm-check" 2>&1) 'runs slowly, without KVM'

@@ -62,6 +62,11 @@ for script in microvm-run microvm-check; do
 	expect "$script names the directory that is missing" \
 		"$log" 'the share data: the directory not/there does not exist'
 done
+mkdir not
+echo x >not/there
+"$test_dir/missing/bin/microvm-check" >"$log" 2>&1 </dev/null
+expect "a share that is a file is named as one" \
+	"$log" 'the share data: not/there is not a directory'
 
 {
 	echo "interfaces: [{type: tap, id: mvm-none}]"
