@@ -147,6 +147,8 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.S
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPLETIONDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPLETIONDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
 DATADIR ?= $(PREFIX)/share/mvmbuild
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -163,6 +165,7 @@ DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(BASHCOMPLETIONDIR)' \
+		'$(DESTDIR)$(ZSHCOMPLETIONDIR)' '$(DESTDIR)$(FISHCOMPLETIONDIR)' \
 		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix/microvm'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
@@ -170,6 +173,11 @@ install: all
 	$(Q)$(INSTALL) -m 644 templates/completion/mvmbuild.bash \
 		'$(DESTDIR)$(BASHCOMPLETIONDIR)/mvmbuild'
 	$(Q)ln -sfn mvmbuild '$(DESTDIR)$(BASHCOMPLETIONDIR)/microvm'
+	$(Q)sed 's|@bashcompletiondir@|$(BASHCOMPLETIONDIR)|' templates/completion/mvmbuild.zsh.in \
+		>'$(DESTDIR)$(ZSHCOMPLETIONDIR)/_mvmbuild'
+	$(Q)sed 's|@bashcompletiondir@|$(BASHCOMPLETIONDIR)|' templates/completion/mvmbuild.fish.in \
+		>'$(DESTDIR)$(FISHCOMPLETIONDIR)/mvmbuild.fish'
+	$(Q)ln -sfn mvmbuild.fish '$(DESTDIR)$(FISHCOMPLETIONDIR)/microvm.fish'
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'

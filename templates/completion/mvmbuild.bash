@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Bash completion for mvmbuild and microvm. It needs no other files: it gets all names from the help
-# of the programs.
+# of the programs. The completions for zsh and fish run it as a program:
+#   bash FILE PROGRAM WORD...    prints the completions of the last word, one in a line
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # backquotes of Markdown
 
@@ -98,3 +99,9 @@ _microvm() {
 
 complete -F _mvmbuild mvmbuild
 complete -F _microvm microvm
+
+if [ "$0" = "${BASH_SOURCE[0]}" ] && [ $# -gt 1 ]; then
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	"_${1##*/}" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+	[ "${#COMPREPLY[@]}" = 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+fi

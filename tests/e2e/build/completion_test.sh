@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Checks which words bash's completion offers for a command line.
+# Checks which words the completions for bash, zsh and fish offer for a command line.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -44,4 +44,62 @@ offers "templates are known" 'vm hello nixos' 'vm.yaml' mvmbuild init ''
 offers "microvm has options" '--create -l --rollback' '--matrix' microvm -
 offers "microvm knows the VMs of a state directory" 'web1 web2' 'vm.yaml' \
 	microvm --state-dir "$test_dir/vms" -u web
+
+# ---- zsh and fish, which ask the completion for bash ----
+
+mkdir "$test_dir/shells"
+for file in _mvmbuild:zsh mvmbuild.fish:fish; do
+	sed "s|@bashcompletiondir@/mvmbuild|$top/templates/completion/mvmbuild.bash|" \
+		"$top/templates/completion/mvmbuild.${file#*:}.in" >"$test_dir/shells/${file%:*}"
+done
+
+# The shell completes the line as at a terminal, after which the line is printed.
+cat >"$test_dir/zsh.py" <<'E2'
+import os, pty, re, select, sys
+functions, line = sys.argv[1:]
+process, terminal = pty.fork()
+if process == 0:
+	os.execvp("zsh", ["zsh", "-f", "-i"])
+def wait_for(pattern):
+	out = b""
+	while not re.search(pattern, out):
+		if not select.select([terminal], [], [], 60)[0]:
+			sys.exit("no %r in %r" % (pattern, out))
+		out += os.read(terminal, 65536)
+	return re.search(pattern, out)
+def send(text):
+	os.write(terminal, text.encode())
+send("fpath=('%s' $fpath); autoload -U compinit; compinit -u -D; PS1='re''ady> '\n" % functions)
+wait_for(rb"ready> ")
+send(line + "\t")
+# Control-E and Control-A wait for the completion; the line is its own argument.
+send("\x05'\x01print -r -- 'line: \n")
+print(wait_for(rb"\nline: ([^\r\n]*)").group(1).decode().rstrip())
+E2
+
+zsh_completes() { # LINE COMPLETED
+	check "zsh completes \"$1\"" test "$(python3 "$test_dir/zsh.py" "$test_dir/shells" "$1")" = "$2"
+}
+
+fish_offers() { # LINE WORD...
+	check "fish offers completions of \"$1\"" test "$(fish --no-config -c \
+		"source '$test_dir/shells/mvmbuild.fish'; complete -C '$1'" | xargs)" = "${*:2}"
+}
+
+if type -P zsh >/dev/null; then
+	zsh_completes 'mvmbuild che' 'mvmbuild check'
+	zsh_completes 'mvmbuild check --ma' 'mvmbuild check --matrix'
+	zsh_completes 'mvmbuild plan --hypervisor q' 'mvmbuild plan --hypervisor qemu'
+	zsh_completes 'microvm --rollback-' 'microvm --rollback-on-failure'
+else
+	skip "zsh's completion" "needs zsh"
+fi
+if type -P fish >/dev/null; then
+	fish_offers 'mvmbuild che' check
+	fish_offers 'mvmbuild cache ' gc stats verify
+	fish_offers 'mvmbuild plan --hypervisor q' qemu
+	fish_offers 'microvm --rollb' --rollback --rollback-on-failure
+else
+	skip "fish's completion" "needs fish"
+fi
 finish
