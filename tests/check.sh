@@ -17,14 +17,41 @@ names=() commands=() # what runs since settle was called last
 report=$logs/failures # printed once more at the end, where nobody has to look for it
 : >"$report"
 
+declare -A kinds_of # the running test programs, by process: busy or idle
+
+# A script that waits most of its time has the line "# Load: idle" in its head. Such scripts run
+# beside the busy ones.
+kind_of() { # FILE
+	if [ -f "$1" ] && sed -n '/^#/!q; p' "$1" | grep -qx '# Load: idle'; then
+		echo idle
+	else
+		echo busy
+	fi
+}
+
+wait_for_place() { # KIND
+	local process limit=$at_once count
+	if [ "$1" = idle ]; then limit=$((2 * at_once)); fi
+	count=$limit
+	while [ "$count" -ge "$limit" ]; do
+		count=0
+		for process in $(jobs -rp); do
+			if [ "${kinds_of[$process]:-}" = "$1" ]; then count=$((count + 1)); fi
+		done
+		if [ "$count" -ge "$limit" ]; then wait -n; fi
+	done
+}
+
 # run NAME SECONDS COMMAND...: starts one test program beside others; settle waits for all. It is
 # ended when it has printed nothing for SECONDS, which leaves much room for a slow or busy machine.
 run() {
-	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
-	local log=$logs/${1//\//-}
+	local log=$logs/${1//\//-} kind
+	kind=$(kind_of "${!#}")
+	wait_for_place "$kind"
 	rm -f "$log.counts"
 	names+=("$1") commands+=("$(printf '%q ' "$@")")
 	run_one "$log" "$@" >"$log.summary" 2>&1 && cat "$log.summary" &
+	kinds_of[$!]=$kind
 }
 
 # Waits for the programs that run, and adds up their results. One without a result has failed. Up to

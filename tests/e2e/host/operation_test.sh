@@ -3,6 +3,7 @@
 # Does an operator's work on a host with a real systemd, also when something goes wrong: a reboot,
 # stopping all VMs at once, a failed update. The hypervisor is a program that only waits or fails,
 # so no guest boots.
+# Load: idle
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

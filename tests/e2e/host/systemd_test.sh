@@ -3,6 +3,7 @@
 # Runs the host's units under a real systemd: a VM starts with its interfaces, becomes ready,
 # stops with a clean volume, restarts after a crash, changes to another runner and leaves nothing
 # behind.
+# Load: idle
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
