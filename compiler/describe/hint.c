@@ -135,6 +135,12 @@ static struct hint advice(const char *text)
 /* An option that belongs elsewhere: above the map, or in the VM's description in a host file. */
 static struct hint elsewhere(struct arena *arena, const struct hint_place *place, const char *name)
 {
+	if (!*place->path && !is_description(place->top) && option_at(vm_options(arena), name))
+		return advice(arena_printf(arena,
+			"; it is an option of a VM's description, as in \"vms: {web1: {config: "
+			"{%s: "
+			"...}}}\"",
+			name));
 	if (!*place->path)
 		return advice("");
 	const struct synonym *synonym = synonym_find(synonyms, "", name);

@@ -188,7 +188,9 @@ bool fleet_begin_vm(const struct session *session, const struct fleet *fleet,
 		return false;
 	if (vm->config && vm->config->kind != NODE_MAP)
 		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type",
-			"vms.%s.config: expected a map", vm->name);
+			"vms.%s.config: expected a map%s", vm->name,
+			vm->config->kind == NODE_SCALAR ? "; the name of a file goes into source"
+							: "");
 	if (vm->config)
 		own->input.given = with_name(arena, vm->config, vm);
 	else {

@@ -159,6 +159,8 @@ bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_requ
 {
 	struct gc gc = {.request = request, .result = result, .diag = diag};
 	*result = (struct cache_gc_result){0};
+	if (!cache_check_kind(arena, diag, request->path))
+		return false;
 	const bool ok = cache_directory_open(diag, request->path, &gc.directory) && run(&gc, arena);
 	cache_directory_close(&gc.directory);
 	return ok;

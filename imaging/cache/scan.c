@@ -150,6 +150,25 @@ static bool scan_shelf(
 	return true;
 }
 
+static bool is_own_file(const char *name)
+{
+	return strcmp(name, CACHE_TEMPORARY) == 0 || strcmp(name, CACHE_LOCK) == 0;
+}
+
+bool cache_check_kind(struct arena *arena, struct diag *diag, const char *path)
+{
+	FD_CLEANUP int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0)
+		return true; /* it is reported when it is used */
+	const struct strings names = list(arena, top);
+	for (size_t i = 0; i < names.n; i++)
+		if (is_own_file(names.v[i]) || is_settings_name(names.v[i]))
+			return true;
+	return names.n == 0 ||
+		diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"%s is not a cache: it has files, but none that mvmbuild wrote", path);
+}
+
 bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct cache_scan *out)
 {
 	struct stat st;
@@ -161,24 +180,18 @@ bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct
 	uid_t *owner = arena_alloc(arena, sizeof *owner);
 	*owner = st.st_uid;
 	out->owners = (struct cache_owners){.v = owner, .n = 1};
-	bool ok = cache_is_trusted(diag, top, path, &out->owners);
+	bool ok = cache_check_kind(arena, diag, path) &&
+		cache_is_trusted(diag, top, path, &out->owners);
 	const struct strings names = list(arena, top);
-	bool known = names.n == 0;
 	for (size_t i = 0; ok && i < names.n; i++) {
 		int fd = is_settings_name(names.v[i])
 			? openat(top, names.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 			: -1;
-		const bool own = fd >= 0 || strcmp(names.v[i], CACHE_TEMPORARY) == 0 ||
-			strcmp(names.v[i], CACHE_LOCK) == 0;
-		known |= own;
 		if (fd >= 0)
 			ok = scan_shelf(out, diag, fd, path, names.v[i]);
-		else if (!own)
+		else if (!is_own_file(names.v[i]))
 			vec_push(arena, &out->unknown, path_join(arena, path, names.v[i]));
 	}
-	if (ok && !known)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-			"%s is not a cache: it has files, but none that mvmbuild wrote", path);
 	return ok;
 }
 

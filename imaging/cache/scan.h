@@ -33,6 +33,8 @@ struct cache_scan {
 	struct strings unknown;
 };
 
+/* Refuses a directory that has files, but none of a cache. Call it before anything is written. */
+bool cache_check_kind(struct arena *arena, struct diag *diag, const char *path);
 /*
  * `path` must outlive the arena. False with an error if users other than the caller and the
  * directory's owner can write to it.
