@@ -11,7 +11,7 @@
 struct input {
 	struct node *given; /* not from a file; NULL: none */
 	struct strings files;
-	struct pos named; /* the place that names the files; line 0: the command line */
+	struct pos named;       /* the place that names the files; line 0: the command line */
 	struct strings sets;    /* "a.0.b=c" */
 	const char *hypervisor; /* NULL: as described */
 	bool no_system;         /* the toplevel may be missing */

@@ -58,7 +58,8 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		for name in null zero full random urandom tty; do : >"dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
 		mount --move dev /dev; rmdir dev' "$run"
 	boots "no /dev/kvm" 'no /dev/kvm' "${with_dev[@]}"
-	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm cannot be obeyed: no /dev/kvm' env \
+	refuses "no /dev/kvm, but KVM is forced" 1 \
+		'MICROVM_ACCEL=kvm cannot be obeyed: no /dev/kvm' env \
 		MICROVM_ACCEL=kvm "${with_dev[@]}"
 	if [ -e /dev/kvm ]; then
 		with_dev 'mount --bind /dev/null /dev/kvm' "$run"
