@@ -4,6 +4,7 @@
 # with a real systemd: VMs start; unchanged ones keep running, changed ones restart, and those that
 # are no longer declared are named.
 # shellcheck disable=SC2317 # functions that check calls
+# Load: idle
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

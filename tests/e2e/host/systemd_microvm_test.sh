@@ -4,6 +4,7 @@
 # listed, updated, rolled back and removed. Then both ways of compatibility: a runner laid out
 # like microvm.nix's under mvmbuild's units, and a runner of mvmbuild under units like
 # microvm.nix's.
+# Load: idle
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
