@@ -9,6 +9,7 @@ static const char *script_host(struct arena *arena, const struct plan *plan, con
 	const struct strings *arguments)
 {
 	const struct hole holes[] = {
+		{"place", script_part(arena, "place")},
 		{"arguments", script_words(arena, arguments)},
 		{"seconds",
 			arena_printf(

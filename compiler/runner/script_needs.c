@@ -222,6 +222,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	const char *aio = script_aio(plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
+		{"place", script_part(arena, "place")},
 		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},

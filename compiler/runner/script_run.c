@@ -216,6 +216,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"accel", accels[plan->lowered.accel]},
 		{"aio", aio ? arena_printf(arena, "aio=$(%s)", aio) : ""},
 		{"arch", kernel_arch_name(plan->guest.arch)},
+		{"place", script_part(arena, "place")},
 		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},

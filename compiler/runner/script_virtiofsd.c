@@ -86,6 +86,7 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
 		{"extra_args", script_words(arena, &vm->virtiofsd.extra_args)},
 		{"apart", script_apart(arena, plan)},
+		{"place", script_part(arena, "place")},
 		{"state", script_part(arena, "state")},
 		{"shares", lines},
 		{"group", group(arena, vm)},

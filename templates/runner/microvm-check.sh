@@ -13,6 +13,8 @@ name=@name@
 status=0
 missing() { status=1; }
 
+@place@
+
 @state@
 @functions@
 need_served() { # SOCKET...
@@ -53,7 +55,7 @@ if [ "$mode" = --running ]; then
 	need_clean() { :; }
 	need_huge_pages() { :; }
 fi
-if [ $# -gt 0 ]; then cd -- "$1"; fi
+if [ $# -gt 0 ]; then enter microvm-check "$1"; fi
 need_home
 need_outside_runner . "${PWD:-.}"
 @stopped@

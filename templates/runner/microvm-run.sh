@@ -29,6 +29,8 @@ name=@name@
 arch=@arch@
 missing() { exit 1; }
 
+@place@
+
 @state@
 @functions@
 fail() { complain "$@"; }

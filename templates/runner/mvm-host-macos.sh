@@ -45,7 +45,10 @@ wait_for_end() { # SOCKET SECONDS
 }
 
 shutdown_vfkit() { # SOCKET SECONDS
-	if ! listens "$1"; then return 0; fi
+	if ! listens "$1"; then
+		complain "no VM is running here: nothing listens on $1 in $PWD; for a VM in another state directory, run: microvm-shutdown DIRECTORY"
+		return 1
+	fi
 	# A paused VM does not react until it is resumed.
 	if is_paused "$1"; then
 		complain "$1: the VM is paused; resuming it"

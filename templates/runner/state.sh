@@ -16,7 +16,8 @@ need_outside_runner() { # DIRECTORY WHAT
 # A runner in a VM's directory is for that directory: elsewhere it would find none of the VM's
 # volumes, and create others.
 need_home() {
-	local home=${runner%/runners/*}
-	if [ "$home" = "$runner" ] || [ ! -L "$home/current" ] || [ . -ef "$home" ]; then return; fi
+	local home
+	home=$(vm_home) || return 0
+	if [ . -ef "$home" ]; then return; fi
 	complain "this runner is for the VM in $home, not in ${PWD:-.}; first run: cd $(printf %q "$home")"
 }

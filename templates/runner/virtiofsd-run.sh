@@ -17,6 +17,8 @@ complain() {
 	failed=1
 }
 
+@place@
+
 @state@
 package=@package@
 threads=@threads@

@@ -175,7 +175,8 @@ static void a_stopped_vm_is_noticed(void **state)
 	(void)state;
 	vm_end(vm_start(vm_socket, SOCK_SEQPACKET));
 	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, client, "5");
-	assert_status(&outcome, 0);
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "no VM is running here");
 	outcome = RUN("balloon", "crosvm", vm_socket, "512", client, "10");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "no VM is running here");
@@ -305,7 +306,8 @@ static void the_macos_script_works(void **state)
 	assert_status(&gone, 1);
 	assert_status(&cut_off, 3);
 	assert_says(cut_off.err, "cut off");
-	assert_status(&nobody, 0);
+	assert_status(&nobody, 1);
+	assert_says(nobody.err, "no VM is running here");
 	assert_status(&usage, 2);
 }
 

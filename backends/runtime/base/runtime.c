@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 void complain(const char *format, ...)
 {
@@ -47,6 +49,21 @@ bool reason_set(struct reason *reason, const char *format, ...)
 	vsnprintf(reason->text, sizeof reason->text, format, arguments);
 	va_end(arguments);
 	return false;
+}
+
+/* A relative path is below the state directory. */
+int no_vm(const char *script, const char *socket)
+{
+	if (*socket == '/') {
+		complain("no VM is running here: nothing listens on %s", socket);
+		return STATUS_FAILED;
+	}
+	char *directory = getcwd(NULL, 0);
+	complain("no VM is running here: nothing listens on %s/%s; for a VM in another state "
+		 "directory, run: %s DIRECTORY",
+		directory ? directory : ".", socket, script);
+	free(directory);
+	return STATUS_FAILED;
 }
 
 bool balloon_sizes_parse(

@@ -41,6 +41,9 @@ struct reason {
 bool reason_set(struct reason *reason, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Reports that no process listens on a VM's socket, which SCRIPT looked for; STATUS_FAILED. */
+int no_vm(const char *script, const char *socket);
+
 /* Returns the formatted text; ends the program if memory runs out. */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Returns `p`, the result of malloc or similar; ends the program if it is NULL. */

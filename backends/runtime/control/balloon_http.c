@@ -120,7 +120,7 @@ static int report(const struct balloon *balloon, enum http_status status, uint64
 		return STATUS_OK;
 	}
 	if (status == HTTP_GONE)
-		complain("%s: no VM is running here", balloon->http.path);
+		no_vm("microvm-balloon MIB", balloon->http.path);
 	else if (status == HTTP_TIMEOUT)
 		complain("%s: gave up after %d s: the hypervisor hangs", balloon->http.path,
 			LIMIT_MS / 1000);

@@ -54,7 +54,7 @@ static enum qmp_status memory_set(
 static int report(const struct qmp *qmp, const char *path, enum qmp_status status)
 {
 	if (status == QMP_GONE)
-		complain("%s: no VM is running here", path);
+		no_vm("microvm-balloon MIB", path);
 	else if (status == QMP_REFUSED && !strcmp(qmp->error_class, "DeviceNotActive"))
 		complain("%s: the VM has no balloon device", path);
 	else if (status == QMP_TIMEOUT)

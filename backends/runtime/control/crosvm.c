@@ -113,7 +113,7 @@ int verb_shutdown_crosvm(char **arguments)
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[1], &why);
 	int result = STATUS_FAILED;
 	if (status == PEER_GONE)
-		result = STATUS_OK;
+		result = shutdown_without_vm(arguments[0]);
 	else if (status == PEER_OK)
 		result = bring_down(&crosvm, seconds);
 	else
@@ -181,10 +181,13 @@ int verb_balloon_crosvm(char **arguments)
 	struct crosvm crosvm;
 	struct reason why;
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[2], &why);
-	if (status != PEER_OK)
-		complain("%s: %s", arguments[0],
-			status == PEER_GONE ? "no VM is running here" : why.text);
-	int result = status == PEER_OK ? resize(&crosvm, balloon_mib) : STATUS_FAILED;
+	int result = STATUS_FAILED;
+	if (status == PEER_OK)
+		result = resize(&crosvm, balloon_mib);
+	else if (status == PEER_GONE)
+		no_vm("microvm-balloon MIB", arguments[0]);
+	else
+		complain("%s: %s", arguments[0], why.text);
 	if (crosvm.process >= 0)
 		close(crosvm.process);
 	return result;

@@ -164,10 +164,13 @@ int verb_balloon_lkvm(char **arguments)
 	struct lkvm lkvm;
 	struct reason why;
 	enum peer_status status = lkvm_find(&lkvm, arguments[0], arguments[2], &why);
-	int result = status == PEER_OK
-		? resize(&lkvm, balloon_mib)
-		: report(&lkvm,
-			  status == PEER_GONE ? "no VM of that name is running here" : why.text);
+	int result = STATUS_FAILED;
+	if (status == PEER_OK)
+		result = resize(&lkvm, balloon_mib);
+	else if (status == PEER_GONE)
+		no_vm("microvm-balloon MIB", lkvm.socket);
+	else
+		report(&lkvm, why.text);
 	if (lkvm.process >= 0)
 		close(lkvm.process);
 	return result;

@@ -102,18 +102,19 @@ static int cut_off(struct http *http, const struct manner *manner, const char *w
 
 /*
  * A paused guest does not react until it is resumed. If its state cannot be read, the shutdown
- * continues.
+ * continues. Returns false if there is no VM.
  */
-static void go_on(struct http *http, const struct manner *manner, int64_t deadline)
+static bool go_on(struct http *http, const struct manner *manner, int64_t deadline)
 {
 	struct vm_state state;
 	deadline = earlier(deadline, clock_ms() + ANSWER_MS);
-	if (vm_state_http(http, manner->state, deadline, &state) != HTTP_OK ||
-		state.kind != VM_PAUSED)
-		return;
+	enum http_status status = vm_state_http(http, manner->state, deadline, &state);
+	if (status != HTTP_OK || state.kind != VM_PAUSED)
+		return status != HTTP_GONE || http->process >= 0;
 	complain("%s: the VM is %s; resuming it", http->path, state.text);
 	if (http_request(http, &manner->state->resume, deadline, NULL) == HTTP_REFUSED)
 		complain("%s: cannot resume the VM: %s", http->path, http->problem.text);
+	return true;
 }
 
 /* Asks, and asks again after a while; returns whether the VM has ended. */
@@ -139,7 +140,8 @@ static int bring_down(struct http *http, const struct manner *manner, uint64_t s
 	enum http_status status;
 	struct reason why;
 	int64_t deadline = clock_ms() + (int64_t)seconds * 1000;
-	go_on(http, manner, deadline);
+	if (!go_on(http, manner, deadline))
+		return shutdown_without_vm(http->path);
 	if (ask_patiently(http, manner, deadline, &status))
 		return STATUS_OK;
 	switch (status) {

@@ -157,6 +157,8 @@ static int bring_down(struct descent *descent)
 	const char *path = descent->path;
 	int64_t deadline = clock_ms() + (int64_t)descent->seconds * 1000;
 	enum qmp_status status = qmp_open(qmp, path, deadline);
+	if (status == QMP_GONE && qmp->peer.fd < 0)
+		return shutdown_without_vm(path);
 	if (status == QMP_TIMEOUT) {
 		complain("%s: gave up after %" PRIu64 " s: %s", path, descent->seconds,
 			qmp->problem);

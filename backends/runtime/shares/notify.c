@@ -145,6 +145,15 @@ bool shutdown_seconds(const char *text, uint64_t *seconds)
 	return true;
 }
 
+/*
+ * systemd also runs ExecStop= after the service has ended by itself, and sets SERVICE_RESULT for
+ * that command only: systemd.exec(5).
+ */
+int shutdown_without_vm(const char *socket)
+{
+	return getenv("SERVICE_RESULT") ? STATUS_OK : no_vm("microvm-shutdown", socket);
+}
+
 int verb_extend(char **arguments)
 {
 	enum { SECONDS_MAX = 24 * 60 * 60 };

@@ -20,5 +20,10 @@ void notify_extend(uint64_t seconds);
  * it is invalid.
  */
 bool shutdown_seconds(const char *text, uint64_t *seconds);
+/*
+ * Reports that there is no VM to shut down, and returns the exit status. To the host's units it is
+ * not an error.
+ */
+int shutdown_without_vm(const char *socket);
 
 #endif

@@ -63,8 +63,19 @@ button=$test_dir/button/bin
 keys=$test_dir/keys/bin
 
 # There is no VM.
-said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
-said "microvm-balloon fails when no VM runs" 1 'no VM is running here' "$button/microvm-balloon" 64
+said "microvm-shutdown fails when no VM runs, and prints where it looked" \
+	1 "no VM is running here: nothing listens on $PWD/vm.sock; .* run: microvm-shutdown DIRECTORY" \
+	"$button/microvm-shutdown"
+said "microvm-shutdown succeeds silently without a VM when systemd calls it" \
+	0 '' env SERVICE_RESULT=success "$button/microvm-shutdown"
+said "microvm-balloon fails when no VM runs, and prints where it looked" 1 \
+	"no VM is running here: nothing listens on $PWD/vm.sock; .* microvm-balloon MIB DIRECTORY" \
+	"$button/microvm-balloon" 64
+for script in shutdown 'balloon 64' check; do
+	said "microvm-$script names a state directory that does not exist" 1 \
+		"^microvm-${script% *}: there is no directory /no/state" \
+		env -C "$button" bash -c "./microvm-$script /no/state"
+done
 said "microvm-check finds a VM ready that can start" \
 	0 '^microvm-check: vm: ready to start in ' "$button/microvm-check"
 said "microvm-check fails for a VM that cannot start and names the credential" \
@@ -89,7 +100,8 @@ said "the balloon takes memory" 0 '^96$' "$button/microvm-balloon" 96
 memory_is_taken() { [ "$(free_memory)" -lt $((before - 60000)) ]; }
 check "the balloon took memory from the guest, which had $before KiB free" \
 	wait_while_alive "$vm_pid" memory_is_taken
-said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
+said "the balloon gives the memory back, by a command from another directory" \
+	0 '^0$' env -C / "$button/microvm-balloon" 0 "$PWD"
 said "the balloon refuses more memory than the VM has" \
 	2 'BALLOON_MIB must be a number' "$button/microvm-balloon" 256
 said "a second start of a running VM is refused" \
@@ -98,7 +110,7 @@ said "a second start of a running VM is refused" \
 said "microvm-check says that the VM runs" 1 'the VM is already running' "$button/microvm-check"
 said "a guest that ignores the request to stop is cut off, status 3" \
 	3 'did not shut down within 3 s; it was cut off' \
-	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"
+	env -C / MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown" "$PWD"
 gone "QEMU has ended when a guest was cut off"
 vm_wait
 said "MICROVM_SHUTDOWN_SECONDS must be a number" \
@@ -110,7 +122,8 @@ up "a guest that listens to the keyboard comes up" '^probe: ready'
 kill -KILL "$(pgrep -f '^microvm@vm ' -P "$vm_pid")"
 vm_wait
 check "a killed VM leaves its socket behind" test -S vm.sock
-said "microvm-shutdown sees that a killed VM has ended" 0 '' "$keys/microvm-shutdown"
+said "microvm-shutdown sees that a killed VM has ended" \
+	1 'no VM is running here' "$keys/microvm-shutdown"
 said "a killed VM may start again" 0 '^microvm-check: vm: ready to start in ' "$keys/microvm-check"
 
 boot_start keys probe.do=init

@@ -55,7 +55,8 @@ runs_by_hand() { # HOW COMMAND...
 	check "$1: the VM is not removed with --volumes" fails m --remove vm --volumes
 	check "$1: its volume and its runner are still there" \
 		test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
-	(cd "$state/vm" && MICROVM_SHUTDOWN_SECONDS=3 ./current/bin/microvm-shutdown) >"$log" 2>&1
+	MICROVM_SHUTDOWN_SECONDS=3 "$state/vm/current/bin/microvm-shutdown" >"$log" 2>&1
+	check "$1: microvm-shutdown finds its VM from another directory" test $? = 3
 	vm_wait
 	check "$1: the list shows the stopped VM as not running" is_listed '[false,false]'
 }

@@ -213,7 +213,7 @@ for name in "${ending[@]}"; do
 	expect "$name: the hypervisor has ended when the guest was cut off" \
 		"$console" "^lab: $name cut off gone"
 	expect "$name: microvm-shutdown sees that a killed VM has ended" \
-		"$console" "^lab: $name killed status 0: $"
+		"$console" "^lab: $name killed status 1: mvm-host: no VM is running here: "
 	expect "$name: a killed VM may start again" \
 		"$console" "^lab: $name check status 0: microvm-check: .*: ready to start in "
 	expect "$name: the guest goes down when it is asked to" \
