@@ -116,6 +116,14 @@ void interrupts_keep(const char *path)
 	record(texts_remove, &doomed, path);
 }
 
+/* The slash at the end distinguishes it. */
+void interrupts_remove_empty(const char *directory)
+{
+	struct arena *arena = arena_new();
+	record(texts_add, &doomed, arena_printf(arena, "%s/", directory));
+	arena_free(arena);
+}
+
 void interrupts_report(const char *clause)
 {
 	record(texts_add, &said, clause);
@@ -203,11 +211,27 @@ static char *const *next_list(char *const list[])
 	return list + 1;
 }
 
+static bool only_when_empty(const char *path)
+{
+	return *path && path[strlen(path) - 1] == '/';
+}
+
 /* Tries again, because a child's child may still add files. */
 static void remove_path(const char *path)
 {
+	if (only_when_empty(path))
+		return;
 	for (int round = 0; round < 20 && !own_remove_litter(path); round++)
 		usleep(5000);
+}
+
+/* When everything else is removed; a directory may come before the one in it. */
+static void remove_empty(char *const paths[])
+{
+	for (int round = 0; round < 2; round++)
+		for (char *const *path = paths; *path; path++)
+			if (only_when_empty(*path))
+				rmdir(*path);
 }
 
 /* The doomed paths had not replaced anything yet. */
@@ -239,6 +263,7 @@ void interrupts_clean_up(int argc, char *argv[])
 	wait_for_children(pids);
 	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
+	remove_empty(paths);
 	for (char *const *seal = seals; **seal; seal++)
 		own_seal(arena_new(), *seal + 1, **seal == '+');
 	if (status == STATUS_INTERRUPTED)

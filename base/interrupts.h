@@ -49,6 +49,8 @@ void interrupts_child_gone(long process);
  */
 void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
+/* The same for a directory that is removed only if it is empty then. */
+void interrupts_remove_empty(const char *directory);
 
 /*
  * Records a directory (absolute, copied) whose seal (own.h) breaks while the program works, because

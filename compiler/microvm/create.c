@@ -82,6 +82,7 @@ static bool publish(struct creation *creation)
 static bool create(struct creation *creation)
 {
 	const struct host *host = creation->host;
+	roots_leave_no_litter(host, creation->name);
 	bool ok = fill(creation) && roots_make(host, creation->name) && publish(creation);
 	staging_abandon(&creation->staging);
 	struct machine machine;
@@ -94,7 +95,7 @@ static bool create(struct creation *creation)
 
 static void print_start(const struct host *host, const char *name)
 {
-	printf("%s Start it, now and at each boot: %s\n",
+	host_say(host, "%s Start it, now and at each boot: %s\n",
 		host_coloured(
 			host, COLOUR_GOOD, arena_printf(host->arena, "Created MicroVM %s.", name)),
 		host_coloured(host, COLOUR_COMMAND,

@@ -82,5 +82,5 @@ void flake_show_difference(const struct host *host, const char *before, const ch
 	const char *const argv[] = {NIX, "store", "diff-closures", before, after, NULL};
 	struct process_result ran;
 	if (process_run(host->arena, host->diag, argv, &ran) && ran.exit_status == 0)
-		fputs(ran.output.p, stdout);
+		host_say(host, "%s", ran.output.p);
 }

@@ -167,7 +167,8 @@ static bool run_tool(const struct host *host, const struct image *image, const c
 
 static bool report(const struct host *host, const struct image *image, const char *what)
 {
-	printf("%s (%s): %s\n", printable_text(host->arena, image->name), image->type, what);
+	host_say(
+		host, "%s (%s): %s\n", printable_text(host->arena, image->name), image->type, what);
 	return true;
 }
 
@@ -279,7 +280,7 @@ static bool check_volumes(
 	for (size_t i = 0; any && i < json_object_array_length(volumes); i++)
 		ok &= check_volume(host, machine, directory, json_object_array_get_idx(volumes, i));
 	if (!any || json_object_array_length(volumes) == 0)
-		printf("%s has no volumes\n", machine->name);
+		host_say(host, "%s has no volumes\n", machine->name);
 	return ok;
 }
 

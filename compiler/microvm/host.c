@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/microvm/host.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 const char *host_coloured(const struct host *host, enum colour colour, const char *text)
 {
 	static const char *const codes[] = {
@@ -13,4 +16,14 @@ const char *host_coloured(const struct host *host, enum colour colour, const cha
 	};
 	return host->colours ? arena_printf(host->arena, "\033[%sm%s\033[0m", codes[colour], text)
 			     : text;
+}
+
+void host_say(const struct host *host, const char *format, ...)
+{
+	va_list arguments;
+	if (host->settings.quiet)
+		return;
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
 }

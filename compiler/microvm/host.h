@@ -51,4 +51,8 @@ enum colour {
 /* Returns `text` in a colour if standard output is coloured. */
 const char *host_coloured(const struct host *host, enum colour colour, const char *text);
 
+/* Prints a line that --quiet suppresses. */
+void host_say(const struct host *host, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif

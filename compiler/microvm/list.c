@@ -102,8 +102,10 @@ static void print_left(const struct host *host, const struct left *left, size_t 
 			buf_puts(&names, k ? ", " : "");
 			buf_printable(&names, left[i].files.v[k], strlen(left[i].files.v[k]));
 		}
-		printf("%s has files that a removal kept: %s\n",
-			printable_text(host->arena, left[i].directory), buf_text(&names));
+		printf("%s has files that a removal kept: %s; microvm --remove %s --all-files "
+		       "removes them\n",
+			printable_text(host->arena, left[i].directory), buf_text(&names),
+			left[i].name);
 	}
 }
 

@@ -126,7 +126,8 @@ static const struct argument_row rows[] = {
 	{.name = "all-files",
 		FLAG(request.all_files),
 		.commands = BIT(REMOVE),
-		.doc = "remove everything in its directory, also files of others"},
+		.doc = "remove everything in its directory, also files of others, and what an "
+		       "earlier removal kept"},
 	{.name = "json", FLAG(request.json), .commands = BIT(LIST), .doc = "print JSON"},
 	{.name = "cache",
 		STRING(host.settings.cache_dir, "DIR"),

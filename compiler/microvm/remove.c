@@ -49,7 +49,32 @@ static bool goes(const struct removal *removal, const struct content *content)
 
 /* ---- before ---- */
 
-/* Finds a VM, or the rest of one after an interrupted removal. */
+/* Not a symbolic link, which root did not make. */
+static bool is_real_directory(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Whether there is a VM, the rest of one after an interrupted removal, or what a removal kept. */
+static bool is_there(const struct removal *removal)
+{
+	const struct machine *machine = &removal->machine;
+	return machine->current || contents_are_left(removal->host, machine) ||
+		(removal->request->all_files && is_real_directory(machine->directory));
+}
+
+static bool is_missing(const struct removal *removal)
+{
+	const struct machine *machine = &removal->machine;
+	return is_real_directory(machine->directory)
+		? diag_error(removal->host->diag, STATUS_INPUT, NULL, "no-such-vm",
+			  "there is no VM \"%s\", but files in %s that a removal kept; add "
+			  "--all-files to remove them",
+			  machine->name, machine->directory)
+		: machine_is_missing(removal->host, machine);
+}
+
 static bool find(struct removal *removal)
 {
 	const struct host *host = removal->host;
@@ -57,12 +82,10 @@ static bool find(struct removal *removal)
 	if (!machine_name_check(host->diag, removal->request->name))
 		return false;
 	machine_find(host, removal->request->name, machine);
-	if (!machine->current && !contents_are_left(host, machine))
-		return machine_is_missing(host, machine);
+	if (!is_there(removal))
+		return is_missing(removal);
 	/* Another process may have removed it before we had the lock. */
-	return machine_lock(host, machine) &&
-		(machine->current || contents_are_left(host, machine) ||
-			machine_is_missing(host, machine));
+	return machine_lock(host, machine) && (is_there(removal) || is_missing(removal));
 }
 
 static bool refuse_mounts(const struct removal *removal)
@@ -243,9 +266,9 @@ static void print_kept(const struct removal *removal)
 		buf_printable(&kept, content->name, strlen(content->name));
 	}
 	if (kept.n)
-		printf("Kept in %s: %s\n", machine->directory, buf_text(&kept));
+		host_say(removal->host, "Kept in %s: %s\n", machine->directory, buf_text(&kept));
 	for (size_t i = 0; i < removal->contents.elsewhere.n; i++)
-		printf("Kept: %s\n",
+		host_say(removal->host, "Kept: %s\n",
 			printable_text(removal->host->arena, removal->contents.elsewhere.v[i]));
 }
 
@@ -273,7 +296,7 @@ static bool end(const struct removal *removal)
 	}
 	if (errno != EBUSY)
 		return cannot_remove(removal, machine->directory);
-	printf("Kept: %s, which is a mount point\n", machine->directory);
+	host_say(removal->host, "Kept: %s, which is a mount point\n", machine->directory);
 	return true;
 }
 
@@ -296,7 +319,7 @@ bool verb_remove(struct host *host, const struct request *request)
 	if (!ok)
 		return false;
 	print_kept(&removal);
-	printf("%s\n",
+	host_say(host, "%s\n",
 		host_coloured(host, COLOUR_GOOD,
 			arena_printf(host->arena, "Removed MicroVM %s.", removal.machine.name)));
 	return true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/interrupts.h"
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/machine.h"
@@ -60,6 +61,14 @@ bool roots_make(const struct host *host, const char *name)
 				host->arena, "%s/%s/%s", host->state_dir, name, links[i].link));
 	}
 	return ok;
+}
+
+void roots_leave_no_litter(const struct host *host, const char *name)
+{
+	if (!host->gcroots)
+		return;
+	interrupts_remove_empty(runner_roots(host, name));
+	interrupts_remove_empty(path_join(host->arena, host->gcroots, RUNNER_ROOTS));
 }
 
 void roots_forget(const struct host *host, const char *name)

@@ -19,6 +19,8 @@ const char *roots_of_runner(const struct host *host, const char *name, const cha
 
 /* Makes the three links of a VM. */
 bool roots_make(const struct host *host, const char *name);
+/* While the VM is created: an interruption leaves no empty directory of roots. */
+void roots_leave_no_litter(const struct host *host, const char *name);
 /* Removes all roots of a VM. */
 void roots_forget(const struct host *host, const char *name);
 /* Removes the roots of one runner; `place` is its name in RUNNERS. */

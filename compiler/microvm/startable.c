@@ -116,7 +116,7 @@ static bool show(const struct host *host, const struct strings *argv)
 	struct process_result ran;
 	if (!process_run_shown(host->arena, host->diag, argv->v, &ran))
 		return false;
-	fputs(ran.output.p, stdout);
+	host_say(host, "%s", ran.output.p);
 	return ran.exit_status == 0;
 }
 

@@ -218,7 +218,7 @@ bool units_forget(const struct host *host, const char *name)
 	if (!control_all(host, "revert", name, &ran))
 		return false;
 	/* It reports each file that it removes, and nothing where systemd does not run. */
-	fputs(ran.error.p, stdout);
+	host_say(host, "%s", ran.error.p);
 	return control_all(host, "reset-failed", name, &ran);
 }
 

@@ -34,14 +34,14 @@ static bool go_back(const struct host *host, struct machine *machine, const char
 		return diag_error(host->diag, STATUS_FAILED, NULL, "start-failed",
 			"%s does not run with the runner before that either: %s", machine->name,
 			why);
-	printf("MicroVM %s is %s.\n", machine->name,
+	host_say(host, "MicroVM %s is %s.\n", machine->name,
 		host_coloured(host, COLOUR_BAD, "rolled back and runs"));
 	return false;
 }
 
 static bool restart(const struct host *host, struct machine *machine, bool rollback)
 {
-	printf("%s MicroVM %s\n", machine->booted ? "Rebooting" : "Booting", machine->name);
+	host_say(host, "%s MicroVM %s\n", machine->booted ? "Rebooting" : "Booting", machine->name);
 	fflush(stdout);
 	const char *why = unit_restart_watched(host, machine->name);
 	if (!why)
@@ -62,14 +62,14 @@ static bool advise_or_restart(const struct host *host, struct machine *machine,
 	const bool from_old =
 		machine->booted && machine->old && strcmp(machine->booted, machine->old) == 0;
 	if (machine->booted && strcmp(machine->booted, machine->current) == 0) {
-		printf("No reboot of MicroVM %s required.\n", machine->name);
+		host_say(host, "No reboot of MicroVM %s required.\n", machine->name);
 		return true;
 	}
 	if (request->restart || request->rollback_on_failure)
 		return restart(
 			host, machine, request->rollback_on_failure && (changed || from_old));
 	if (machine->booted)
-		printf("Reboot MicroVM %s for the new profile: %s\n", machine->name,
+		host_say(host, "Reboot MicroVM %s for the new profile: %s\n", machine->name,
 			host_coloured(host, COLOUR_COMMAND,
 				arena_printf(host->arena, "systemctl restart %s",
 					unit_name(host->arena, machine->name))));
@@ -145,7 +145,7 @@ static bool update_one(const struct host *host, const char *name, const struct r
 	disks_prune(host);
 	if (!ok)
 		return false;
-	printf("MicroVM %s is %s.\n", name,
+	host_say(host, "MicroVM %s is %s.\n", name,
 		host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
 	return advise_or_restart(host, &machine, request, changed);
 }
@@ -179,7 +179,7 @@ bool verb_rollback(struct host *host, const struct request *request)
 			why);
 	if (!swap(host, &machine))
 		return false;
-	printf("MicroVM %s is %s.\n", machine.name,
+	host_say(host, "MicroVM %s is %s.\n", machine.name,
 		host_coloured(host, COLOUR_GOOD, "rolled back"));
 	return advise_or_restart(host, &machine, request, true);
 }

@@ -13,6 +13,24 @@ umask 022
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 usage='usage: install-host [--dry-run] [--rollback-on-failure | --root DIR]'
 root='' rollback='' dry=''
+
+# Prints the absolute path of the tree of another system.
+root_directory() { # DIRECTORY
+	if [ -z "${1:-}" ]; then
+		echo "install-host: --root needs the directory of the other system's tree" >&2
+		return 1
+	fi
+	if [ ! -d "$1" ]; then
+		echo "install-host: --root: $1 $(if [ -e "$1" ]; then echo "is not a directory"; \
+		else echo "does not exist"; fi)" >&2
+		return 1
+	fi
+	if ! CDPATH='' cd -- "$1" 2>/dev/null; then
+		echo "install-host: --root: cannot enter the directory $1" >&2
+		return 1
+	fi
+	pwd
+}
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help)
@@ -31,11 +49,15 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--root)
-		root=${2:?"install-host: --root needs a directory"}
-		root=$(cd -- "$root" && pwd)
+		root=$(root_directory "${@:2:1}") || exit 2
 		shift 2
 		;;
+	--root=*)
+		root=$(root_directory "${1#*=}") || exit 2
+		shift
+		;;
 	*)
+		echo "install-host: unknown argument '$1'" >&2
 		echo "$usage" >&2
 		exit 2
 		;;

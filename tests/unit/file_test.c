@@ -193,6 +193,10 @@ static int build_until_terminated(struct fixture *f)
 {
 	struct staging staging;
 	interrupts_handle();
+	shell(f, "mkdir -p dirs/empty dirs/full/file", NULL, NULL);
+	interrupts_remove_empty(scratch_path(f, "dirs"));
+	interrupts_remove_empty(scratch_path(f, "dirs/empty"));
+	interrupts_remove_empty(scratch_path(f, "dirs/full"));
 	if (freopen("/dev/null", "w", stderr) &&
 		staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) &&
 		file_write(f->diag, path_join(f->arena, staging.directory, "half"), "x", 1, 0644) &&
@@ -208,6 +212,7 @@ static void an_interrupted_build_leaves_the_old(void **state)
 	assert_int_equal(status_of(in_child(f, build_until_terminated)), STATUS_INTERRUPTED);
 	assert_string_equal(
 		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
+	assert_string_equal(shell(f, "ls dirs", NULL, NULL), "full\n");
 }
 
 /* ---- own and foreign files ---- */

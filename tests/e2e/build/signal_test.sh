@@ -279,7 +279,8 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 		new_ones=$((new_ones + 1))
 		if ! is_whole current "new$tries"; then complaints+=("half a VM is there"); fi
 	fi
-	left=$(find "$state" -maxdepth 1 -name '.*' ! -name .store-disks)
+	left=$(find "$state" -maxdepth 1 -name '.*' ! -name .store-disks &&
+		find "$NIX_STATE_DIR/gcroots/microvm/.runners" -maxdepth 1 -type d -empty)
 	if [ -n "$left" ]; then complaints+=("litter: $left"); fi
 done
 told "a creation that gets a signal at a random moment ends well"
@@ -312,6 +313,19 @@ for signal in INT TERM HUP; do
 	check "mkfs.erofs has ended with the build" test ! -d "/proc/$(cat slow.pid)"
 	check "neither output nor litter is left" test "$(all_of out)" = "$before"
 done
+
+rm -rf slow.pid "$cache"
+{ cat 600.yaml && echo 'storeDiskType: erofs'; } >slow.yaml
+before=$(all_of "$NIX_STATE_DIR/gcroots")
+SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$microvm" -q --cache "$cache" --state-dir "$state" \
+	-c slow -f "$PWD/slow.yaml" >"$log" 2>&1 &
+builder=$!
+wait_while_alive "$builder" test -s slow.pid
+kill -TERM "$builder"
+wait "$builder"
+check "SIGTERM ends a creation whose mkfs.erofs takes long" test $? = 130
+check "an interrupted creation leaves no directory of roots" \
+	test "$(all_of "$NIX_STATE_DIR/gcroots")" = "$before"
 
 # The new host has links to the disk of the old one, which break the old seal.
 rm -rf out/vm "$cache" slow.pid

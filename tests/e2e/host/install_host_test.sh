@@ -104,8 +104,13 @@ echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
 for wrong in "" "$test_dir/nowhere"; do
 	timeout 20 "$test_dir/one/bin/install-host" --root ${wrong:+"$wrong"} >"$log" 2>&1
-	check "--root ${wrong:-without a directory} ends install-host with status 1" test $? = 1
+	check "--root ${wrong:-without a directory} ends install-host with status 2" test $? = 2
+	expect "install-host --root ${wrong:-without a directory} says what is wrong" "$log" \
+		"^install-host: --root(: $wrong does not exist| needs the directory of the other)"
 done
+"$test_dir/one/bin/install-host" --rot >"$log" 2>&1
+check "install-host refuses an unknown option" test $? = 2
+expect "it names the unknown option" "$log" "^install-host: unknown argument '--rot'$"
 "$test_dir/one/bin/install-host" --help >"$log" 2>&1
 check "install-host --help succeeds" test $? = 0
 expect "it explains --dry-run" "$log" "--dry-run .*change nothing"

@@ -23,7 +23,7 @@ describe() { # FILE [LINE]...
 		"toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
 		"kernel: $test_dir/kernel" "${@:2}" >"$1"
 }
-m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
+m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 listed() {
 	"$microvm" --state-dir "$state" --list --json |

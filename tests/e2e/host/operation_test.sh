@@ -279,10 +279,12 @@ m -r kept
 m --remove kept
 m -l
 expect "the list names the volumes of removed VMs" \
-	"$log" "^$state/kept has files that a removal kept: data.img$"
+	"$log" "^$state/kept has files that a removal kept: data.img; microvm --remove kept --all"
 m -l --json
 check "the JSON list also has them" \
 	test "$(jq -r '.kept[] | "\(.name) \(.files)"' "$log")" = 'kept ["data.img"]'
+check "the printed command removes them" m --remove kept --all-files
+check "the directory is gone then" host test ! -e "$state/kept"
 m --state-dir /var/empty -l
 expect "an empty list is a message" \
 	"$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'

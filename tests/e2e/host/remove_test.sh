@@ -28,7 +28,7 @@ describe() { # [LINE]...
 			'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]' \
 		"$@" >vm.yaml
 }
-m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
+m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 names() {
 	find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '
@@ -66,6 +66,15 @@ expect "the removal names all files that it keeps" "$log" \
 	"^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
 check "the removal keeps these files" \
 	holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+check "a removed VM that kept files is no VM" fails m --remove vm
+expect "the message says how to remove what was kept" "$log" \
+	"there is no VM \"vm\", but files in $state/vm that a removal kept; add --all-files"
+check "--all-files removes what an earlier removal kept" m --remove vm --all-files
+check "nothing of the VM is left then" test ! -e "$state/vm"
+check "a VM that never was is not removed" fails m --remove vm --all-files
+fresh
+check "a quiet removal succeeds" m -q --remove vm
+check "a quiet removal prints nothing" test ! -s "$log"
 fresh
 check "a VM is removed with its volumes" m --remove vm --volumes
 expect "the removal names the files that are not the VM's" \
