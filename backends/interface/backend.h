@@ -109,6 +109,11 @@ struct made_files {
 };
 
 /* Output of a backend. */
+/* A name that the hypervisor lists when `argument` has the value "help". */
+struct listed_name {
+	const char *option, *name, *argument;
+};
+
 struct lowered {
 	struct command command;
 	struct companion companion;
@@ -143,6 +148,8 @@ struct lowered {
 	 * removed
 	 */
 	struct strings sockets;
+	/* names in the description that the hypervisor must know */
+	VEC(struct listed_name) listed;
 	enum {
 		ACCEL_KVM,   /* requires KVM */
 		ACCEL_PROBE, /* KVM if it works, else TCG; determined at the start */

@@ -360,6 +360,19 @@ static bool qemu_check_guest(struct diag *diag, const struct vm *vm, const struc
 	return ok;
 }
 
+/* A CPU may be followed by its features. */
+static void list_names(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const char *machine = qemu_options(guest)->machine, *cpu = guest->cpu;
+	if (machine)
+		vec_push(arena, &out->listed,
+			(struct listed_name){"qemu.machine", machine, "-machine"});
+	if (cpu)
+		vec_push(arena, &out->listed,
+			(struct listed_name){
+				"cpu", arena_strndup(arena, cpu, strcspn(cpu, ",")), "-cpu"});
+}
+
 static void qemu_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	out->command.arena = arena;
@@ -374,6 +387,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, guest, out);
 	lower_notify(arena, guest, out);
+	list_names(arena, guest, out);
 }
 
 static void qemu_modules(

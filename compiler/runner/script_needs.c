@@ -171,6 +171,56 @@ const char *script_functions(struct arena *arena, const struct plan *plan)
 		apart, *ports ? "\n" : "", ports);
 }
 
+/* ---- what only microvm-check looks at ---- */
+
+static void need_texts(struct lines *lines, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	if (*vm->pre_start)
+		buf_printf(&lines->text, "need_script preStart %s\n",
+			script_quoted(lines->arena, vm->pre_start));
+	if (vm->extra_args_script)
+		buf_printf(&lines->text, "need_script extraArgsScript %s\n",
+			script_quoted(lines->arena, vm->extra_args_script));
+	if (vm->host_path.n)
+		buf_printf(
+			&lines->text, "need_path %s\n", script_words(lines->arena, &vm->host_path));
+}
+
+static void need_names(struct lines *lines, const struct lowered *lowered)
+{
+	for (size_t i = 0; i < lowered->listed.n; i++) {
+		const struct listed_name *listed = &lowered->listed.v[i];
+		buf_printf(&lines->text, "need_listed %s %s ", listed->option,
+			script_quoted(lines->arena, listed->name));
+		script_put_pieces(&lines->text, &lowered->command.arguments.v[0].pieces);
+		buf_printf(&lines->text, " %s\n", listed->argument);
+	}
+}
+
+static void need_host_devices(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++)
+		if (plan->guest.nics[i].interface->type == INTERFACE_BRIDGE)
+			buf_printf(&lines->text, "need_bridge %s\n",
+				script_quoted(lines->arena, plan->guest.nics[i].interface->bridge));
+	for (size_t i = 0; i < plan->vm->devices.n; i++)
+		if (plan->vm->devices.v[i].bus == BUS_PCI)
+			buf_printf(&lines->text, "need_pci %s\n",
+				script_quoted(lines->arena, plan->vm->devices.v[i].path));
+}
+
+static const char *script_only_needs(struct arena *arena, const struct plan *plan)
+{
+	struct lines lines = {.arena = arena};
+	need_texts(&lines, plan);
+	need_names(&lines, &plan->lowered);
+	need_host_devices(&lines, plan);
+	const char *text = arena_strdup(arena, buf_text(&lines.text));
+	buf_free(&lines.text);
+	return text;
+}
+
 const char *script_aio(const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
@@ -219,9 +269,11 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 		[ACCEL_TCG] = "",
 		[ACCEL_MACOS] = "",
 	};
-	const char *aio = script_aio(plan);
+	const char *aio = script_aio(plan), *only = script_only_needs(arena, plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
+		{"only_check", *only ? script_part(arena, "only-check") : ""},
+		{"only_needs", only},
 		{"place", script_part(arena, "place")},
 		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},

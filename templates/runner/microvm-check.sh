@@ -17,6 +17,7 @@ missing() { status=1; }
 
 @state@
 @functions@
+@only_check@
 need_served() { # SOCKET...
 	local socket
 	for socket; do
@@ -60,6 +61,7 @@ need_home
 need_outside_runner . "${PWD:-.}"
 @stopped@
 @needs@
+@only_needs@
 @served@
 @accel@
 @aio@

@@ -92,16 +92,7 @@ remove_stale() { # SOCKET
 	if [ -S "$1" ]; then rm -f -- "$1"; fi
 }
 
-bridge_helper() {
-	local helper
-	for helper in /run/wrappers/bin /usr/lib/qemu /usr/libexec /usr/local/libexec; do
-		if [ -x "$helper/qemu-bridge-helper" ]; then
-			echo "$helper/qemu-bridge-helper"
-			return
-		fi
-	done
-	fail "cannot find qemu-bridge-helper"
-}
+bridge_helper() { find_bridge_helper || fail "cannot find qemu-bridge-helper"; }
 
 # Starts a program beside the hypervisor and waits for its socket. It exits when the hypervisor
 # closes its connection.

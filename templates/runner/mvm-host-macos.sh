@@ -5,6 +5,7 @@
 #                                            has no tool to change
 #   mvm-host volume grow IMAGE MIB TYPE      the same as check
 #   mvm-host foreground                      whether this process may use its terminal
+#   mvm-host volume whole IMAGE              nothing
 #   mvm-host volume free IMAGE read|write    nothing: macOS locks the disks of its VMs itself
 #   mvm-host volume create IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
 #                                            creates an image that does not exist, in one step
@@ -130,7 +131,7 @@ case "$#:${1:-} ${2:-}" in
 "1:foreground ") is_foreground || status=$? ;;
 "2:listens "*) listens "$2" || status=$? ;;
 "5:volume check" | "5:volume grow") has_size "$3" "$4" "$5" || status=$? ;;
-"4:volume free") ;;
+"4:volume free" | "3:volume whole") ;;
 [5-9]:"volume create" | [1-9][0-9]:"volume create") shift 2 && create "$@" || status=1 ;;
 "4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
 *)

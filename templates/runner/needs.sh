@@ -92,6 +92,18 @@ need_interface() { # TYPE NAME
 		complain "the $1 interface $2 is missing; run $runner/bin/$1-up as root to create it"
 }
 
+# Prints the path of the program that connects QEMU to a bridge; fails if there is none.
+find_bridge_helper() {
+	local directory
+	for directory in /run/wrappers/bin /usr/lib/qemu /usr/libexec /usr/local/libexec; do
+		if [ -x "$directory/qemu-bridge-helper" ]; then
+			echo "$directory/qemu-bridge-helper"
+			return
+		fi
+	done
+	return 1
+}
+
 # Reports a tap that the hypervisor could not open, for the reasons in tun.c: another kind of
 # interface, another number of queues, or a process that has it open.
 need_tap() { # NAME QUEUES
@@ -147,6 +159,7 @@ need_volume() { # IMAGE READ-ONLY CREATED
 		return
 	fi
 	need_file 'the volume' "$1"
+	[ ! -r "$1" ] || "$runner/libexec/mvm-host" volume whole "$1" || missing
 	[ "$2" = true ] || need_outside_runner "$(dirname -- "$1")" "the volume $1"
 	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] ||
 		complain "the volume $1 is not writable: $(device_owner "$1")"

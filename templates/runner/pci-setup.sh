@@ -23,13 +23,14 @@ driver() { # DEVICE
 
 pci() { # ADDRESS
 	local device=/sys/bus/pci/devices/$1
+	case $1 in *:*:*) ;; *) device=/sys/bus/pci/devices/0000:$1 ;; esac
 	[ -e "$device" ] || fail "the PCI device $1 does not exist"
 	[ -e "$device/iommu_group" ] ||
 		fail "the PCI device $1 has no IOMMU group; enable the IOMMU in the firmware, and with intel_iommu=on"
 	if [ "$(driver "$device")" != vfio-pci ]; then
 		echo vfio-pci >"$device/driver_override"
-		if [ -e "$device/driver" ]; then echo "$1" >"$device/driver/unbind"; fi
-		echo "$1" >/sys/bus/pci/drivers_probe
+		if [ -e "$device/driver" ]; then echo "${device##*/}" >"$device/driver/unbind"; fi
+		echo "${device##*/}" >/sys/bus/pci/drivers_probe
 		[ "$(driver "$device")" = vfio-pci ] ||
 			fail "vfio-pci does not accept the PCI device $1"
 	fi

@@ -83,6 +83,7 @@ int verb_volume_free(char **arguments);
 int verb_volume_lock(char **arguments);
 int verb_volume_create(char **arguments);
 int verb_volume_clean(char **arguments);
+int verb_volume_whole(char **arguments);
 int verb_volume_direct(char **arguments);
 int verb_volume_grow(char **arguments);
 int verb_aio(char **arguments);

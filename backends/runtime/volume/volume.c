@@ -289,6 +289,55 @@ int verb_volume_clean(char **arguments)
 	return finish(&volume, arguments[0], ok, &why);
 }
 
+static uint64_t number_at(int image, off_t offset, size_t bytes, bool big_endian)
+{
+	unsigned char raw[sizeof(uint64_t)];
+	uint64_t number = 0;
+	if (pread(image, raw, bytes, offset) != (ssize_t)bytes)
+		return 0;
+	for (size_t i = 0; i < bytes; i++)
+		number = number << 8 | raw[big_endian ? i : bytes - 1 - i];
+	return number;
+}
+
+/*
+ * The size of the image's file system according to its superblock, 0 if it is unknown:
+ * s_blocks_count_lo and s_log_block_size of struct ext4_super_block, sb_dblocks and sb_blocksize of
+ * struct xfs_dsb, total_bytes of struct btrfs_super_block. An image of 2^32 blocks or more, for
+ * which ext4 has another field, is not judged.
+ */
+static uint64_t file_system_bytes(int image)
+{
+	enum { EXT_AT = 1024, BTRFS_AT = 0x10000, LOG_MAX = 6 };
+	if (kind_find("ext4", image)) {
+		const uint64_t log = number_at(image, EXT_AT + 24, 4, false);
+		return log <= LOG_MAX ? number_at(image, EXT_AT + 4, 4, false) << (10 + log) : 0;
+	}
+	if (kind_find("xfs", image))
+		return number_at(image, 8, 8, true) * number_at(image, 4, 4, true);
+	return kind_find("btrfs", image) ? number_at(image, BTRFS_AT + 0x70, 8, false) : 0;
+}
+
+int verb_volume_whole(char **arguments)
+{
+	struct volume volume = {.fd = open(arguments[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+	struct reason why;
+	struct stat st;
+	bool ok = true;
+	if (volume.fd >= 0 && fstat(volume.fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		const uint64_t needed = file_system_bytes(volume.fd);
+		if (st.st_size == 0)
+			ok = reason_set(
+				&why, "the file is empty; remove it, or put a backup in its place");
+		else if (needed > (uint64_t)st.st_size)
+			ok = reason_set(&why,
+				"the end of the file is missing: its file system has %" PRIu64
+				" bytes, the file %" PRIu64 "; put a backup in its place",
+				needed, (uint64_t)st.st_size);
+	}
+	return finish(&volume, arguments[0], ok, &why);
+}
+
 /* The descriptor belongs to the caller, which keeps the lock after this program has ended. */
 int verb_volume_lock(char **arguments)
 {

@@ -64,7 +64,7 @@ keys=$test_dir/keys/bin
 
 # There is no VM.
 said "microvm-shutdown fails when no VM runs, and prints where it looked" \
-	1 "no VM is running here: nothing listens on $PWD/vm.sock; .* run: microvm-shutdown DIRECTORY" \
+	1 "no VM is running here: nothing listens on $PWD/vm.sock; .*: microvm-shutdown DIRECTORY" \
 	"$button/microvm-shutdown"
 said "microvm-shutdown succeeds silently without a VM when systemd calls it" \
 	0 '' env SERVICE_RESULT=success "$button/microvm-shutdown"
