@@ -25,7 +25,10 @@ static const struct argument_command commands[] = {
 		1, ANY},
 	[COMMAND_PLAN] = {"plan", "VM.yaml...|HOST.yaml",
 		"show what would be built and run, and write nothing", 1, ANY},
-	[COMMAND_RUN] = {"run", "VM.yaml...", "build, then run the VM in the foreground", 1, ANY},
+	[COMMAND_RUN] = {"run", "VM.yaml...",
+		"build, then run the VM in the foreground; its state directory, with volumes and "
+		"sockets, is the current directory",
+		1, ANY},
 	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...",
 		"list the space that each root and store path takes, largest first; for a "
 		"description, as far as it is known without a build",
