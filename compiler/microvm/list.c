@@ -17,17 +17,22 @@
 
 /* ---- finding out ---- */
 
-/* For runners without the link to their system, which is in the description, too. */
+/*
+ * For runners without the link to their system: the description has it, too, or the directory of a
+ * root file system.
+ */
 static const char *described_system(const struct host *host, const char *runner)
 {
+	static const char *const options[] = {"toplevel", "rootfs"};
 	const char *system = NULL;
-	struct json_object *toplevel;
+	struct json_object *value;
 	if (!path_exists(path_join(host->arena, runner, RUNNER_DESCRIPTION)))
 		return NULL;
 	struct json_object *description =
 		description_read(host->arena, diag_new(host->arena), runner);
-	if (json_object_object_get_ex(description, "toplevel", &toplevel) && toplevel)
-		system = arena_strdup(host->arena, json_object_get_string(toplevel));
+	for (size_t i = 0; !system && i < countof(options); i++)
+		if (json_object_object_get_ex(description, options[i], &value) && value)
+			system = arena_strdup(host->arena, json_object_get_string(value));
 	json_object_put(description);
 	return system;
 }

@@ -9,15 +9,20 @@
 #include "base/printable.h"
 #include "compiler/microvm/list.h"
 
-enum { FINGERPRINT_SHOWN = 8 };
+enum { FINGERPRINT_SHOWN = 8, STORE_HASH_LENGTH = 32 };
 
-/* The name of the system without its hash, and the first digits of the fingerprint. */
+/* Store paths are called HASH-NAME; a root file system has the name of its directory. */
+static const char *without_hash(const char *base)
+{
+	const char *dash = strchr(base, '-');
+	return dash && dash - base == STORE_HASH_LENGTH ? dash + 1 : base;
+}
+
+/* The name of the system, and the first digits of the fingerprint. */
 static const char *label(const struct host *host, const struct product *product)
 {
-	const char *base = product->system ? path_base(product->system) : "?",
-		   *dash = strchr(base, '-');
-	const char *name =
-		printable_text(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
+	const char *name = printable_text(
+		host->arena, product->system ? without_hash(path_base(product->system)) : "?");
 	return product->fingerprint ? printable_text(host->arena,
 					      arena_printf(host->arena, "%s@%.*s", name,
 						      FINGERPRINT_SHOWN, product->fingerprint))

@@ -132,7 +132,9 @@ static bool fill_product(
 	const char *fingerprint = runner_fingerprint(session->arena, host->diag, &session->plan);
 	if (fingerprint)
 		*product = (struct product){.fingerprint = arena_strdup(host->arena, fingerprint),
-			.system = arena_strdup(host->arena, session->plan.system.toplevel)};
+			.system = arena_strdup(host->arena,
+				session->plan.system.rootfs ? session->plan.system.rootfs
+							    : session->plan.system.toplevel)};
 	return fingerprint;
 }
 

@@ -285,6 +285,20 @@ check "the JSON list also has them" \
 	test "$(jq -r '.kept[] | "\(.name) \(.files)"' "$log")" = 'kept ["data.img"]'
 check "the printed command removes them" m --remove kept --all-files
 check "the directory is gone then" host test ! -e "$state/kept"
+mkdir -p "$test_dir/debian-12/sbin"
+printf '#!/bin/sh\n' >"$test_dir/debian-12/sbin/init"
+chmod +x "$test_dir/debian-12/sbin/init"
+printf '%s\n' 'hostName: deb' "rootfs: $test_dir/debian-12" "kernel: $test_dir/kernel" \
+	>"$test_dir/deb.yaml"
+m -c deb -f "$test_dir/deb.yaml"
+m -l
+expect "the list names the directory of a root file system" \
+	"$log" '^deb +stopped .* current +debian-12@[0-9a-f]{8} '
+echo changed >"$test_dir/debian-12/file"
+m -l
+expect "a changed root file system has the same name in the note" \
+	"$log" '^deb .* outdated +debian-12@.*; microvm -Ru deb builds and boots debian-12@'
+m --remove deb
 m --state-dir /var/empty -l
 expect "an empty list is a message" \
 	"$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
