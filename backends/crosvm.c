@@ -93,8 +93,22 @@ static void add_memory(const struct crosvm *crosvm)
 		(unsigned long long)(guest->mem_mib - guest->initial_balloon_mem_mib));
 }
 
+static void add_pmem(const struct crosvm *crosvm, const struct disk *disk)
+{
+	struct command *command = crosvm->command;
+	command_add(command, "--pmem");
+	struct argument *pmem = command_begin(command);
+	argument_text(command, pmem, "path=\"");
+	argument_file(command, pmem, &disk->file, PIECE_RUNNER_JSON);
+	argument_text(command, pmem, "\",ro=true");
+}
+
 static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 {
+	if (disk->pmem) {
+		add_pmem(crosvm, disk);
+		return;
+	}
 	struct command *command = crosvm->command;
 	command_add(command, "--block");
 	struct argument *block = command_begin(command);
@@ -365,6 +379,7 @@ const struct backend crosvm_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_PMEM] = {.can = CAN},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

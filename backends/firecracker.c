@@ -59,6 +59,11 @@ static bool since(const struct guest *guest, unsigned minor)
 	return version_at_least(guest->options->version, 1, minor);
 }
 
+static bool has_pmem(const struct guest *guest)
+{
+	return since(guest, 14);
+}
+
 static bool has_huge_pages(const struct guest *guest)
 {
 	return since(guest, 7);
@@ -128,6 +133,8 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 	struct node *drives = config_add(config, root, "drives", NODE_LIST);
 	for (size_t i = 0; i < guest->ndisks; i++) {
 		const struct disk *disk = &guest->disks[i];
+		if (disk->pmem)
+			continue;
 		struct node *drive = config_add_item(config, drives);
 		config_add_text(config, drive, "drive_id", disk->id);
 		config_add_file(config, drive, "path_on_host", &disk->file);
@@ -144,6 +151,18 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 		if (async)
 			config_add_late(config, engine, PIECE_ENGINE_JSON);
 	}
+}
+
+static void pmem_add(struct config *config, const struct guest *guest, struct node *root)
+{
+	if (!guest->ndisks || !guest->disks[0].pmem)
+		return;
+	struct node *list = config_add(config, root, "pmem", NODE_LIST),
+		    *pmem = config_add_item(config, list);
+	config_add_text(config, pmem, "id", guest->disks[0].id);
+	config_add_file(config, pmem, "path_on_host", &guest->disks[0].file);
+	config_add_bool(config, pmem, "root_device", false);
+	config_add_bool(config, pmem, "read_only", true);
 }
 
 static void interfaces_add(struct config *config, const struct guest *guest, struct node *root)
@@ -182,6 +201,7 @@ static struct node *config_make(struct config *config, const struct guest *guest
 	boot_source_add(config, guest, root);
 	machine_add(config, guest, root);
 	drives_add(config, guest, root);
+	pmem_add(config, guest, root);
 	interfaces_add(config, guest, root);
 	memory_devices_add(config, guest, root);
 	if (since(guest, 4))
@@ -412,6 +432,7 @@ const struct backend firecracker_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
+			[FEATURE_PMEM] = {CAN_WHEN, "from version 1.14 on", has_pmem},
 			[FEATURE_QCOW2] = {CAN_NOT, "it supports only raw images", NULL},
 			[FEATURE_VHD] = {CAN_NOT, "it supports only raw images", NULL},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

@@ -263,6 +263,7 @@ const struct backend kvmtool_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
+			[FEATURE_PMEM] = {CAN_NOT, "it has no virtio-pmem", NULL},
 			[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

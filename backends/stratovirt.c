@@ -277,6 +277,7 @@ const struct backend stratovirt_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_PMEM] = {CAN_NOT, "its microvm machine has no virtio-pmem", NULL},
 			[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine supports only raw images",
 				NULL},
 			[FEATURE_VHD] = {.can = CAN_NOT},

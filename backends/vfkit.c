@@ -264,6 +264,7 @@ const struct backend vfkit_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_PMEM] = {CAN_NOT, "it has no virtio-pmem", NULL},
 			[FEATURE_QCOW2] = {.can = CAN_NOT},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

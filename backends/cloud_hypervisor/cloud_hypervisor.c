@@ -189,6 +189,16 @@ static void add_platform(const struct cloud_hypervisor *ch)
 		option_add(ch->command, "--platform", text);
 }
 
+/* Cloud Hypervisor opens the file for writing unless writes are discarded. */
+static void add_pmem(const struct cloud_hypervisor *ch, const struct disk *disk)
+{
+	command_add(ch->command, "--pmem");
+	struct argument *argument = command_begin(ch->command);
+	argument_text(ch->command, argument, "file=\"");
+	argument_file(ch->command, argument, &disk->file, PIECE_RUNNER);
+	argument_text(ch->command, argument, "\",discard_writes=on");
+}
+
 static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk, size_t index)
 {
 	struct arena *arena = ch->arena;
@@ -325,8 +335,11 @@ static void cloud_hypervisor_lower(
 	add_platform(&ch);
 	const char *vsock = has_vsock(&ch) ? add_vsock(&ch) : NULL;
 	add_graphics(&ch, &out->companion);
-	for (size_t i = 0; i < guest->ndisks; i++)
-		add_disk(&ch, &guest->disks[i], i);
+	const size_t pmem = guest->ndisks && guest->disks[0].pmem;
+	if (pmem)
+		add_pmem(&ch, &guest->disks[0]);
+	for (size_t i = pmem; i < guest->ndisks; i++)
+		add_disk(&ch, &guest->disks[i], i - pmem);
 	for (size_t i = 0; i < guest->nshares; i++)
 		add_share(&ch, guest->shares[i], i);
 	lower_control(&ch, out);
@@ -458,6 +471,7 @@ const struct backend cloud_hypervisor_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_PMEM] = {.can = CAN},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

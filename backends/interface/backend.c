@@ -32,6 +32,7 @@ const char *feature_name(enum feature feature)
 		[FEATURE_READ_ONLY_VOLUMES] = "read-only volumes",
 		[FEATURE_DIRECT] = "direct I/O",
 		[FEATURE_SERIAL] = "serial numbers of disks",
+		[FEATURE_PMEM] = "a store disk as persistent memory",
 		[FEATURE_QCOW2] = "qcow2 images",
 		[FEATURE_VHD] = "vhd and vhdx images",
 		[FEATURE_EXTRA_ARGS] = "extra arguments",

@@ -22,6 +22,7 @@ struct disk {
 	struct file_ref file;
 	enum image_type format;
 	bool read_only, direct;
+	bool pmem; /* persistent memory, which the guest finds by its order alone */
 	const struct volume *volume; /* NULL for the store disk */
 	/*
 	 * how the guest identifies it: the serial number if `by_serial`, otherwise its path in /dev
@@ -185,6 +186,7 @@ enum feature {
 	FEATURE_READ_ONLY_VOLUMES,
 	FEATURE_DIRECT,
 	FEATURE_SERIAL,
+	FEATURE_PMEM,
 	FEATURE_QCOW2,
 	FEATURE_VHD,
 	FEATURE_EXTRA_ARGS,

@@ -108,6 +108,12 @@ const char *const store_engine_names[] = {
 	NULL,
 };
 
+const char *const store_device_names[] = {
+	[STORE_BLOCK] = "block",
+	[STORE_PMEM] = "pmem",
+	NULL,
+};
+
 const char *const compression_names[] = {
 	[COMPRESSION_ZSTD] = "zstd",
 	[COMPRESSION_LZ4] = "lz4",

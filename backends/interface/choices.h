@@ -67,6 +67,9 @@ extern const char *const store_type_names[];
 enum store_engine { ENGINE_LINKED, ENGINE_MKSQUASHFS, ENGINE_MKFS_EROFS };
 extern const char *const store_engine_names[];
 
+enum store_device { STORE_BLOCK, STORE_PMEM };
+extern const char *const store_device_names[];
+
 enum compression {
 	COMPRESSION_ZSTD,
 	COMPRESSION_LZ4,

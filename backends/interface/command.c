@@ -50,6 +50,21 @@ void argument_direct(struct command *command, struct argument *argument, const c
 		(struct piece){PIECE_DIRECT, text, image, otherwise});
 }
 
+void argument_file_bytes(struct command *command, struct argument *argument, const char *image)
+{
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){.kind = PIECE_BYTES, .image = image});
+}
+
+void argument_sum_mib(struct command *command, struct argument *argument, unsigned long long mib,
+	const char *image)
+{
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){.kind = PIECE_WITH_MIB,
+			.text = arena_printf(command->arena, "%llu", mib),
+			.image = image});
+}
+
 void command_add_when(struct command *command, enum when when, const char *text)
 {
 	struct argument *argument = command_begin(command);

@@ -38,12 +38,15 @@ enum piece_kind {
 	/* QEMU's option for changing to a user, and what its version has before the user's name */
 	PIECE_RUN_AS,
 	PIECE_RUN_AS_KEY,
+	PIECE_BYTES,    /* the size of the runner's file `image`, in bytes */
+	PIECE_WITH_MIB, /* the sum of `text`, in MiB, and the size of `image`, rounded up */
 };
 
 struct piece {
 	enum piece_kind kind;
 	const char *text;
-	const char *image, *otherwise; /* of PIECE_DIRECT */
+	const char *image;     /* of PIECE_DIRECT, PIECE_BYTES and PIECE_WITH_MIB */
+	const char *otherwise; /* of PIECE_DIRECT */
 };
 
 /* The accelerator that an argument is for. */
@@ -88,6 +91,11 @@ void argument_text(struct command *command, struct argument *argument, const cha
 /* Adds a piece of kind PIECE_DIRECT. */
 void argument_direct(struct command *command, struct argument *argument, const char *image,
 	const char *text, const char *otherwise);
+/* Adds a piece of kind PIECE_BYTES. */
+void argument_file_bytes(struct command *command, struct argument *argument, const char *image);
+/* Adds a piece of kind PIECE_WITH_MIB. */
+void argument_sum_mib(struct command *command, struct argument *argument, unsigned long long mib,
+	const char *image);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
 /* Adds a file's path to an argument; `kind` selects how the runner's path is written. */

@@ -169,6 +169,7 @@ struct vm {
 		enum store_type type;
 		enum compression compression;
 		enum store_engine engine;
+		enum store_device device;
 		int64_t level;      /* 0: our default for the compressor */
 		int64_t block_size; /* bytes */
 		bool verity;

@@ -48,10 +48,16 @@ static bool has_device(const struct guest *guest, enum device_bus bus)
 	return false;
 }
 
+const struct disk *qemu_pmem(const struct guest *guest)
+{
+	return guest->ndisks && guest->disks[0].pmem ? &guest->disks[0] : NULL;
+}
+
 bool qemu_has_pci(const struct guest *guest)
 {
-	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(guest) || guest->graphics.enable ||
-		guest->nshares || has_device(guest, BUS_PCI) || guest->options->pcie_root_ports.n;
+	return qemu_pmem(guest) || guest->arch != KERNEL_X86_64 || !qemu_is_microvm(guest) ||
+		guest->graphics.enable || guest->nshares || has_device(guest, BUS_PCI) ||
+		guest->options->pcie_root_ports.n;
 }
 
 /* virtiofsd maps the guest's memory, and huge pages need a memory object too. */
@@ -188,15 +194,23 @@ static unsigned long long memory_mib(const struct guest *guest)
 	return guest->mem_mib + (qemu_may_hang(guest) && !guest->hugepage_mem ? 1 : 0);
 }
 
+/* Persistent memory needs room behind the guest's memory, as hotplugged memory does. */
 void qemu_add_memory(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
+	const struct disk *pmem = qemu_pmem(guest);
+	const unsigned long long most = memory_mib(guest) + guest->hotplug_mem_mib;
 	command_add(qemu->command, "-m");
-	if (guest->hotplug_mem_mib)
-		command_printf(qemu->command, "%lluM,maxmem=%lluM", memory_mib(guest),
-			memory_mib(guest) + guest->hotplug_mem_mib);
+	struct argument *size = command_begin(qemu->command);
+	argument_text(qemu->command, size, arena_printf(qemu->arena, "%lluM", memory_mib(guest)));
+	if (!pmem && !guest->hotplug_mem_mib)
+		return;
+	argument_text(qemu->command, size, ",maxmem=");
+	if (pmem)
+		argument_sum_mib(qemu->command, size, most, pmem->file.path);
 	else
-		command_printf(qemu->command, "%lluM", memory_mib(guest));
+		argument_text(qemu->command, size, arena_printf(qemu->arena, "%llu", most));
+	argument_text(qemu->command, size, "M");
 }
 
 void qemu_add_memory_object(const struct qemu *qemu)

@@ -156,8 +156,31 @@ static const char *format_name(enum image_type format)
 	return format == IMAGE_VHD ? "vpc" : image_type_names[format];
 }
 
+/*
+ * The file is mapped read-only and shared: all VMs and the host use the same pages. Its size must
+ * be given, and be a multiple of 2 MiB.
+ */
+static void add_pmem(const struct qemu *qemu, const struct disk *disk)
+{
+	struct command *command = qemu->command;
+	command_add(command, "-object");
+	struct argument *object = command_begin(command);
+	argument_text(command, object,
+		arena_printf(qemu->arena,
+			"memory-backend-file,id=%s,share=on,readonly=on,mem-path=", disk->id));
+	argument_file(command, object, &disk->file, PIECE_RUNNER_COMMAS);
+	argument_text(command, object, ",size=");
+	argument_file_bytes(command, object, disk->file.path);
+	option_printf(
+		command, "-device", "virtio-pmem-pci,id=pmem-%s,memdev=%s", disk->id, disk->id);
+}
+
 static void add_disk(const struct qemu *qemu, const struct disk *disk)
 {
+	if (disk->pmem) {
+		add_pmem(qemu, disk);
+		return;
+	}
 	struct command *command = qemu->command;
 	command_add(command, "-drive");
 	struct argument *drive = command_begin(command);
@@ -462,6 +485,11 @@ const struct backend qemu_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
+			/* Seen with QEMU 7.2: the guest is told that it begins at address 0. */
+			[FEATURE_PMEM] = {CAN_WHEN,
+				"with another machine than microvm, which has no place for it (set "
+				"qemu.machine: q35)",
+				machine_has_hotplug},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

@@ -32,6 +32,8 @@ bool qemu_is_microvm(const struct guest *guest);
 bool qemu_may_hang(const struct guest *guest);
 /* The machine "microvm" has virtio-mmio devices. It has a PCI bus only if a device needs one. */
 bool qemu_has_pci(const struct guest *guest);
+/* Returns the store disk if it is persistent memory, else NULL. */
+const struct disk *qemu_pmem(const struct guest *guest);
 
 /* The requested machine, or the default of the architecture. */
 const char *qemu_machine_name(const struct guest *guest);

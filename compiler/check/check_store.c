@@ -80,6 +80,26 @@ static void check_verity(const struct checker *checker)
 		"the initrd is given here");
 }
 
+/* The guest maps pages of the disk as they are (Documentation/filesystems/dax.rst). */
+static void check_pmem(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->store_disk.device);
+	const struct store_way *way = store_way_find(
+		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
+	if (!vm->store_on_disk)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.device: pmem requires a store disk, but the store is a share");
+	else if (way && !way->has_pages)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.device: pmem requires files in whole pages: storeDisk.type: "
+			"erofs, compression: none and engine: linked");
+	else if (vm->store_disk.verity)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.device: pmem does not work with verity, which verifies what is "
+			"read, while the guest maps the pages of persistent memory");
+}
+
 void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -93,6 +113,10 @@ void check_store_disk(const struct checker *checker)
 	if (check_accepted(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) &&
 		vm->store_disk.verity)
 		check_verity(checker);
+	if (check_accepted(checker, &vm->store_disk.device, &vm->store_on_disk,
+		    &vm->store_disk.type, &vm->store_disk.engine, &vm->store_disk.compression) &&
+		vm->store_disk.device == STORE_PMEM)
+		check_pmem(checker);
 }
 
 /* The guest's init is in the store, so the guest needs a store disk or a share of the store. */

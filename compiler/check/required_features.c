@@ -102,6 +102,8 @@ static void add_machine(const struct user *user)
 		"machineId", &vm->machine_id);
 	add_option(user, vm->credential_files.n, FEATURE_CREDENTIALS, "credentialFiles",
 		&vm->credential_files);
+	add_option(user, vm->store_on_disk && vm->store_disk.device == STORE_PMEM, FEATURE_PMEM,
+		"storeDisk.device", &vm->store_disk.device);
 	add_option(user, !vm->socket, FEATURE_NO_SOCKET, "socket", &vm->socket);
 	add_option(user, vm->user, FEATURE_USER, "user", &vm->user);
 	add_option(user, vm->vsock.cid >= 0, FEATURE_VSOCK, "vsock.cid", &vm->vsock.cid);

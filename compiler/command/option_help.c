@@ -36,6 +36,7 @@ static const struct {
 	{"volumes.readOnly", FEATURE_READ_ONLY_VOLUMES},
 	{"volumes.direct", FEATURE_DIRECT},
 	{"volumes.serial", FEATURE_SERIAL},
+	{"storeDisk.device", FEATURE_PMEM},
 	{"volumes.imageType", FEATURE_QCOW2},
 	{"volumes.imageType", FEATURE_VHD},
 	{"interfaces.type", FEATURE_USER_NETWORK},

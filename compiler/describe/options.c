@@ -352,6 +352,13 @@ static const struct option store_disk_options[] = {
 		.doc = "linked: assembled from store paths that are compressed once and cached. "
 		       "mksquashfs: created as a whole by squashfs-tools. mkfs.erofs: created as a "
 		       "whole by erofs-utils 1.7 or later."},
+	{.name = "device",
+		ENUM(struct vm, store_disk.device, store_device),
+		.def = "block",
+		.doc = "block: a virtio disk, whose pages the guest keeps in its own page cache. "
+		       "pmem: persistent memory (virtio-pmem), for erofs with the compression "
+		       "none: the guest maps the host's pages (DAX), so all VMs with the same disk "
+		       "share one copy."},
 	{.name = "verity",
 		BOOL(struct vm, store_disk.verity),
 		.def = "false",

@@ -12,7 +12,11 @@
 #include "base/file.h"
 #include "compiler/storage/store_formats.h"
 
-enum { SIZES_BYTES = 16 << 20 };
+enum {
+	SIZES_BYTES = 16 << 20,
+	/* QEMU and Cloud Hypervisor (vmm/src/device_manager.rs) want multiples of a huge page. */
+	PMEM_BYTES = 2 << 20,
+};
 
 int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 {
@@ -45,6 +49,7 @@ static struct store_disk_request described_disk(
 		.tail_packing = vm->store_disk.tail_packing,
 		.features = vm->store_disk.mkfs_features.v,
 		.nfeatures = vm->store_disk.mkfs_features.n,
+		.alignment = vm->store_disk.device == STORE_PMEM ? PMEM_BYTES : 0,
 		.trusted = !vm->store_disk.verify,
 		.time = plan->time,
 		.stored = stored,
@@ -192,9 +197,10 @@ const char *disk_image_key(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
 	BUF_CLEANUP struct buf text = {0};
-	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION,
+	buf_printf(&text, "%s %s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION,
 		store_type_names[vm->store_disk.type], store_engine_names[vm->store_disk.engine],
-		compression_names[vm->store_disk.compression], (long long)vm->store_disk.level,
+		compression_names[vm->store_disk.compression],
+		store_device_names[vm->store_disk.device], (long long)vm->store_disk.level,
 		(long long)vm->store_disk.block_size, vm->store_disk.tail_packing,
 		vm->store_disk.verity, (unsigned)plan->time);
 	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)

@@ -62,6 +62,10 @@ static bool check_mount(struct diag *diag, const struct plan *plan,
 	bool ok = true;
 	if (is_store && plan->vm->store_disk.verity)
 		ok = check_option(diag, plan, config, mount, "DM_VERITY");
+	if (ok && is_store && plan->vm->store_disk.device == STORE_PMEM)
+		ok = check_option(diag, plan, config, mount, "VIRTIO_PMEM") &&
+			check_option(diag, plan, config, mount, "BLK_DEV_PMEM") &&
+			check_option(diag, plan, config, mount, "FS_DAX");
 	if (ok && system && system->kernel_option)
 		ok = check_option(diag, plan, config, mount, system->kernel_option);
 	if (ok && unpack)

@@ -12,6 +12,18 @@ static bool has_share(const struct guest *guest, enum share_proto proto)
 	return false;
 }
 
+#define PMEM_WHY "the store disk is persistent memory"
+
+static bool has_pmem(const struct guest *guest)
+{
+	return guest->ndisks && guest->disks[0].pmem;
+}
+
+static bool has_block_disk(const struct guest *guest)
+{
+	return guest->ndisks > has_pmem(guest);
+}
+
 /* All hypervisors have virtio devices; only the bus differs. */
 static void wish_for_devices(struct planner *planner, struct module_wishes *wishes)
 {
@@ -21,7 +33,9 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 		bool wanted;
 		struct module_wish wish;
 	} all[] = {
-		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false, NULL}},
+		{has_block_disk(&plan->guest), {"virtio_blk", "the VM has disks", false, NULL}},
+		{has_pmem(&plan->guest), {"virtio_pmem", PMEM_WHY, false, NULL}},
+		{has_pmem(&plan->guest), {"nd_pmem", PMEM_WHY, false, NULL}},
 		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true, NULL}},
 		{plan->guest.nnics > 0,
 			{"virtio_net", "the VM has network interfaces", false, NULL}},

@@ -159,6 +159,10 @@ static const char *piece_text(const struct piece *piece, const char *runner)
 		return "-run-with";
 	case PIECE_RUN_AS_KEY:
 		return "user=";
+	case PIECE_BYTES:
+		return "{bytes}";
+	case PIECE_WITH_MIB:
+		return "{MiB}";
 	}
 	return "";
 }

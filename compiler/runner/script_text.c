@@ -97,12 +97,11 @@ const char *script_words(struct arena *arena, const struct strings *list)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* Calls where_direct in runner/microvm-run.sh. */
-static void put_direct(struct buf *out, const struct piece *piece)
+/* Calls a function of runner/microvm-run.sh; `function` has `n` arguments. */
+static void put_call(struct buf *out, const char *function, const char *const *words, size_t n)
 {
-	const char *const words[] = {piece->image, piece->text, piece->otherwise};
-	buf_puts(out, "\"$(where_direct");
-	for (size_t i = 0; i < countof(words); i++) {
+	buf_printf(out, "\"$(%s", function);
+	for (size_t i = 0; i < n; i++) {
 		buf_puts(out, " ");
 		buf_shell_quote(out, words[i]);
 	}
@@ -131,7 +130,14 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
 		else if (piece->kind == PIECE_DIRECT)
-			put_direct(out, piece);
+			put_call(out, "where_direct",
+				(const char *const[]){piece->image, piece->text, piece->otherwise},
+				3);
+		else if (piece->kind == PIECE_BYTES)
+			put_call(out, "bytes_of", &piece->image, 1);
+		else if (piece->kind == PIECE_WITH_MIB)
+			put_call(out, "with_mib", (const char *const[]){piece->text, piece->image},
+				2);
 		else if (piece->kind == PIECE_MACVTAP)
 			buf_printf(
 				out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);

@@ -14,6 +14,8 @@
  * Serial numbers by which the guest finds its disks. Device letters depend on the order of devices.
  */
 #define STORE_SERIAL "mvm-store"
+/* Persistent memory has no serial number; the VM has no other. */
+#define STORE_PMEM_DEVICE "/dev/pmem0"
 #define VOLUME_SERIAL "mvm-volume-%zu"
 
 /* ---- disks ---- */
@@ -35,7 +37,8 @@ static struct disk store_disk(const struct vm *vm)
 		.serial = STORE_SERIAL,
 		.file = {storage_store_disk(vm), true},
 		.format = IMAGE_RAW,
-		.read_only = true};
+		.read_only = true,
+		.pmem = vm->store_disk.device == STORE_PMEM};
 }
 
 static struct disk volume_disk(struct arena *arena, const struct vm *vm, size_t i)
@@ -69,9 +72,13 @@ const struct disk *storage_disks(
 		disks[n++] = store_disk(vm);
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		disks[n++] = volume_disk(arena, vm, i);
+	size_t blocks = 0;
 	for (size_t i = 0; i < n; i++) {
-		disks[i].by_serial = backend->disk_serials;
-		disks[i].source = disks[i].by_serial ? disks[i].serial : device_name(arena, i);
+		disks[i].by_serial = backend->disk_serials && !disks[i].pmem;
+		disks[i].source = disks[i].pmem ? STORE_PMEM_DEVICE
+			: disks[i].by_serial    ? disks[i].serial
+						: device_name(arena, blocks);
+		blocks += !disks[i].pmem;
 	}
 	*count = n;
 	return disks;
@@ -172,7 +179,8 @@ static void add_store_disk(const struct lister *lister, const struct disk *disk)
 		.source = verity ? STAGE1_MAPPED STORE_MAPPED : disk->source,
 		.target = lister->storage->store_target,
 		.type = store_type_names[vm->store_disk.type],
-		.options = "",
+		/* Without dax the guest would copy each page. */
+		.options = disk->pmem ? "dax=always" : "",
 		.read_only = true,
 	};
 	vec_push(lister->arena, lister->mounts,

@@ -38,7 +38,7 @@ const struct store_format store_formats[] = {
 			.block_size = 4096,
 			.ways = {{ENGINE_LINKED, store_disk_link, {EROFS_COMPRESSORS}, 5},
 				{ENGINE_LINKED, store_disk_plain_erofs, {COMPRESSION_NONE}, 1,
-					.can_trust = true},
+					.can_trust = true, .has_pages = true},
 				{ENGINE_MKFS_EROFS, store_disk_mkfs_erofs,
 					{EROFS_COMPRESSORS, COMPRESSION_NONE}, 6}},
 			.kernel_options =

@@ -23,6 +23,7 @@ struct store_way {
 	enum compression compressions[COMPRESSIONS_MAX]; /* in the order that messages list them */
 	size_t n;
 	bool can_trust; /* can make the disk without reading the store's files */
+	bool has_pages; /* files fill whole pages, which a guest can map */
 };
 
 struct store_format {

@@ -48,6 +48,8 @@ struct store_disk_request {
 	bool cached;
 	/* trust the recorded hashes of store paths; only store_disk_plain_erofs does */
 	bool trusted;
+	/* the image's size is a multiple of this, a power of two; 0: of 4096 */
+	uint32_t alignment;
 	uint32_t time; /* mtime of every inode, in seconds since 1970 */
 	/*
 	 * NULL, or closure->n elements that receive the bytes of each path's compressed data; data

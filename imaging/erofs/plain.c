@@ -161,6 +161,8 @@ static bool finish(struct disk *disk)
 	if (!erofs_linker_finish(
 		    disk->linker, disk->diag, &disk->result->image_bytes, &disk->result->inodes))
 		return false;
+	const uint64_t unit = request->alignment ? request->alignment : EROFS_BLOCK;
+	disk->result->image_bytes = (disk->result->image_bytes + unit - 1) & ~(unit - 1);
 	disk->result->shared_bytes = plain_files_shared(disk->files);
 	image_writer_end(disk->writer, disk->result->image_bytes);
 	if (request->progress)

@@ -144,6 +144,11 @@ where_direct() { # IMAGE TEXT OTHERWISE
 	fi
 }
 
+bytes_of() { echo $(($(wc -c <"$runner/$1"))); } # FILE, in the runner
+
+# Adds the size of a file in the runner to a number of MiB.
+with_mib() { echo $(($1 + ($(bytes_of "$2") + 1048575) / 1048576)); } # MIB FILE
+
 # Escapes a path for use in a URL.
 url() {
 	local text=${1//%/%25}
