@@ -26,7 +26,7 @@ in
   lib = import ./templates/nix/lib.nix;
   nixosModules = modules;
   nixosConfigurations = systems;
-  overlays.default = final: previous: {
+  overlays.default = final: prev: {
     mvmbuild = final.callPackage ./package.nix { };
   };
   packages = {

@@ -22,6 +22,8 @@ check "flake.lock has one input, nixpkgs, at a revision with a hash" jq -e '
 	.owner == "NixOS" and .repo == "nixpkgs" and (.rev | test("^[0-9a-f]{40}$")) and
 	(.narHash | test("^sha256-[A-Za-z0-9+/]{43}=$")) and .lastModified > 1700000000)' \
 	"$top/flake.lock"
+check "the overlay has the names of arguments that nix flake check demands" \
+	grep -q 'overlays.default = final: prev:' "$top/default.nix"
 
 units() { # SHELL COREUTILS LIBEXEC
 	nix-instantiate --eval --strict --json --expr "import $top/templates/nix/host/units.nix {
