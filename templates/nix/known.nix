@@ -61,6 +61,7 @@
       level = true;
       blockSize = true;
       engine = true;
+      device = true;
       verity = true;
       verify = true;
     };

@@ -339,6 +339,15 @@ in
           later.
         '';
       };
+      device = mkOption {
+        type = nullOr (enum [ "block" "pmem" ]);
+        default = "block";
+        description = ''
+          block: a virtio disk, whose pages the guest keeps in its own page cache. pmem: persistent
+          memory (virtio-pmem), for erofs with the compression none: the guest maps the host's pages
+          (DAX), so all VMs with the same disk share one copy.
+        '';
+      };
       verity = mkOption {
         type = bool;
         default = false;
