@@ -175,7 +175,8 @@ install: all
 	$(Q)ln -sfn mvmbuild '$(DESTDIR)$(BASHCOMPLETIONDIR)/microvm'
 	$(Q)sed 's|@bashcompletiondir@|$(BASHCOMPLETIONDIR)|' templates/completion/mvmbuild.zsh.in \
 		>'$(DESTDIR)$(ZSHCOMPLETIONDIR)/_mvmbuild'
-	$(Q)sed 's|@bashcompletiondir@|$(BASHCOMPLETIONDIR)|' templates/completion/mvmbuild.fish.in \
+	$(Q)sed 's|@bashcompletiondir@|$(BASHCOMPLETIONDIR)|' \
+		templates/completion/mvmbuild.fish.in \
 		>'$(DESTDIR)$(FISHCOMPLETIONDIR)/mvmbuild.fish'
 	$(Q)ln -sfn mvmbuild.fish '$(DESTDIR)$(FISHCOMPLETIONDIR)/microvm.fish'
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'

@@ -106,8 +106,8 @@ compose_qemu() {
 }
 
 # virtiofsd keeps a file open for each one that the guest has looked up, unless it may open them by
-# handles, as root. A store of a host has some hundred thousand files. systemd's limit for a service,
-# 524288, is enough for most.
+# handles, as root. A store of a host has some hundred thousand files. systemd's limit for a
+# service, 524288, is enough for most.
 store_files=500000
 need_files() { # TAG
 	[ "$open_files" -lt "$store_files" ] || return 0
@@ -118,7 +118,8 @@ need_files() { # TAG
 	warn "the share $1: virtiofsd may open only $open_files files, and a guest that reads all of the store needs more; raise the hard limit (ulimit -Hn, or LimitNOFILE= of a unit)"
 }
 
-# Uses the hard limit: virtiofsd of QEMU keeps the soft one, often 1024, if its own default is higher.
+# Uses the hard limit: virtiofsd of QEMU keeps the soft one, often 1024, if its own default is
+# higher.
 raise_files() {
 	case " ${extra[*]} " in
 	*' --rlimit-nofile'*) ;;

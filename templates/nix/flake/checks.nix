@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The flake's checks: the package with its own tests, the evaluation of all examples, and NixOS tests
-# that boot VMs. Those need KVM inside KVM to be fast.
+# The flake's checks: the package with its own tests, the evaluation of all examples, and NixOS
+# tests that boot VMs. Those need KVM inside KVM to be fast.
 {
   pkgs,
   modules, # nixosModules

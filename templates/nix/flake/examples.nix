@@ -157,7 +157,8 @@ let
   };
 
   named = suffix: make: lib.listToAttrs
-    (map (hypervisor: lib.nameValuePair "${hypervisor}-${suffix}" (nixos (make hypervisor))) available);
+    (map (hypervisor: lib.nameValuePair "${hypervisor}-${suffix}" (nixos (make hypervisor)))
+      available);
 in
 named "example" example // named "example-with-tap" withTap // {
   qemu-vnc = nixos vnc;

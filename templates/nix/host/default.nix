@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-# A NixOS module for a host of microVMs. A VM is declared in microvm.vms, or created with the command
-# microvm. The units are those of templates/systemd; each has a drop-in with what only NixOS needs.
+# A NixOS module for a host of microVMs. A VM is declared in microvm.vms, or created with the
+# command microvm. The units are those of templates/systemd; each has a drop-in with what only NixOS
+# needs.
 { config, lib, pkgs, ... }:
 
 let
-  inherit (lib) concatMap concatMapAttrs concatMapStringsSep escapeShellArg escapeShellArgs filterAttrs
-    foldl' genAttrs listToAttrs mapAttrs mapAttrsToList mkDefault mkForce mkIf mkMerge nameValuePair
-    optional optionalAttrs optionals optionalString;
+  inherit (lib) concatMap concatMapAttrs concatMapStringsSep escapeShellArg escapeShellArgs
+    filterAttrs foldl' genAttrs listToAttrs mapAttrs mapAttrsToList mkDefault mkForce mkIf mkMerge
+    nameValuePair optional optionalAttrs optionals optionalString;
   inherit (config.microvm) host stateDir vms;
 
   user = "microvm";
@@ -199,8 +200,8 @@ in
     microvm.autostart = lib.attrNames (filterAttrs (name: vm: vm.autostart) vms);
 
     systemd.tmpfiles.rules = ours.tmpfiles;
-    systemd.tmpfiles.settings."10-microvm" =
-      mkMerge (concatMap (name: map sharedDirectory (sharesOf name vms.${name})) (lib.attrNames vms));
+    systemd.tmpfiles.settings."10-microvm" = mkMerge
+      (concatMap (name: map sharedDirectory (sharesOf name vms.${name})) (lib.attrNames vms));
 
     # For interfaces of type bridge. libvirtd has a wrapper of its own.
     security.wrappers.qemu-bridge-helper = mkIf (!config.virtualisation.libvirtd.enable) {

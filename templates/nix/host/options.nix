@@ -14,7 +14,8 @@ let
         type = types.nullOr (lib.mkOptionType {
           name = "Toplevel NixOS config";
           description = "NixOS configuration";
-          merge = location: definitions: import "${toString config.nixpkgs}/nixos/lib/eval-config.nix" {
+          merge = location: definitions:
+            import "${toString config.nixpkgs}/nixos/lib/eval-config.nix" {
             modules = [
               { networking.hostName = lib.mkDefault name; }
               guestModule

@@ -102,7 +102,8 @@ if command -v mkfs.erofs >/dev/null; then
 else
 	skip "erofs keeps owners and modes" "needs mkfs.erofs"
 fi
-{ fast_kernel; echo 'storeDisk: {type: erofs, compression: none}'; } | compile uncompressed || finish
+{ fast_kernel; echo 'storeDisk: {type: erofs, compression: none}'; } |
+	compile uncompressed || finish
 boot uncompressed '^fact: '
 saw "an erofs without compression keeps an owner" 'srv/private/mine 640 70000:1000 regular file'
 saw "an erofs without compression keeps a device" 'the device works'

@@ -78,8 +78,8 @@ print(wait_for(rb"\nline: ([^\r\n]*)").group(1).decode().rstrip())
 E2
 
 zsh_completes() { # LINE COMPLETED
-	check "zsh completes \"$1\"" test "$(python3 "$test_dir/zsh.py" "$test_dir/shells" "$1")" = \
-		"$2"
+	check "zsh completes \"$1\"" \
+		test "$(python3 "$test_dir/zsh.py" "$test_dir/shells" "$1")" = "$2"
 }
 
 fish_offers() { # LINE WORD...

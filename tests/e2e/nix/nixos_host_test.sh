@@ -36,8 +36,8 @@ host=$test_dir/host/usr/local/lib
 units /bin/sh '' "$libexec" >"$test_dir/units" 2>"$log" || cat "$log"
 mapfile -t names < <(jq -r '.units | keys[]' "$test_dir/units")
 check "the module has all units of make install-systemd" \
-	diff <(printf '%s\n' "${names[@]}") <(cd "$host/systemd/system" && find . -type f -printf '%P\n' |
-		LC_ALL=C sort)
+	diff <(printf '%s\n' "${names[@]}") \
+		<(cd "$host/systemd/system" && find . -type f -printf '%P\n' | LC_ALL=C sort)
 for name in "${names[@]}"; do
 	check "$name is the text of make install-systemd" \
 		diff <(jq -j --arg name "$name" '.units[$name]' "$test_dir/units") \
@@ -47,7 +47,8 @@ check "the module loads the kernel modules of make install-systemd" \
 	diff <(jq -r '.kernelModules[]' "$test_dir/units") \
 		<(grep -v '^#' "$host/modules-load.d/mvmbuild.conf")
 check "the module has the state directory of make install-systemd" \
-	diff <(jq -r '.tmpfiles[]' "$test_dir/units") <(grep -v '^#' "$host/tmpfiles.d/mvmbuild.conf")
+	diff <(jq -r '.tmpfiles[]' "$test_dir/units") \
+		<(grep -v '^#' "$host/tmpfiles.d/mvmbuild.conf")
 units /run/sh /run/coreutils /run/libexec >"$test_dir/elsewhere"
 jq -r '.units[]' "$test_dir/elsewhere" |
 	grep -E '(^|[=+ ])/bin/|/usr/|@[a-z]+@' >"$log"
@@ -78,7 +79,8 @@ check "a VM with config restarts when it changes" \
 	has units microvm@declared.service '^X-RestartIfChanged=true$'
 check "its unit changes with the VM" has units microvm@declared.service '^X-Restart-Triggers='
 check "the unit waits for a guest of microvm.nix that reports its readiness" \
-	has units microvm@evaluated.service '^ExecStart=/var/lib/microvms/%i/current/bin/microvm-run$'
+	has units microvm@evaluated.service \
+	'^ExecStart=/var/lib/microvms/%i/current/bin/microvm-run$'
 check "that VM needs machined, which its runner registers it with" \
 	has units microvm@evaluated.service '^Wants=systemd-machined.service$'
 check "a VM of a flake keeps running when it changes" \
