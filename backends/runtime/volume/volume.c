@@ -303,8 +303,8 @@ static uint64_t number_at(int image, off_t offset, size_t bytes, bool big_endian
 /*
  * The size of the image's file system according to its superblock, 0 if it is unknown:
  * s_blocks_count_lo and s_log_block_size of struct ext4_super_block, sb_dblocks and sb_blocksize of
- * struct xfs_dsb, total_bytes of struct btrfs_super_block. An image of 2^32 blocks or more, for
- * which ext4 has another field, is not judged.
+ * struct xfs_dsb, dev_item.total_bytes of struct btrfs_super_block, which is of this device alone.
+ * An image of 2^32 blocks or more, for which ext4 has another field, is not judged.
  */
 static uint64_t file_system_bytes(int image)
 {
@@ -315,7 +315,7 @@ static uint64_t file_system_bytes(int image)
 	}
 	if (kind_find("xfs", image))
 		return number_at(image, 8, 8, true) * number_at(image, 4, 4, true);
-	return kind_find("btrfs", image) ? number_at(image, BTRFS_AT + 0x70, 8, false) : 0;
+	return kind_find("btrfs", image) ? number_at(image, BTRFS_AT + 0xd1, 8, false) : 0;
 }
 
 int verb_volume_whole(char **arguments)

@@ -69,4 +69,10 @@ for kind in xfs btrfs; do
 	checked
 	expect "a $kind that is cut off is found" "$log" 'its file system has 536870912 bytes'
 done
+if command -v mkfs.btrfs >/dev/null; then
+	rm data.img && truncate -s 256M data.img more.img
+	mkfs.btrfs -q data.img more.img >"$log" 2>&1
+	checked
+	expect_no "one of two images of a btrfs is not called cut off" "$log" 'end of the file'
+fi
 finish
