@@ -258,7 +258,8 @@ static bool take_ports(struct unique *unique, const struct vm *vm, size_t number
 		const struct forward_port *port = &vm->forward_ports.v[i];
 		const char *address = *port->host.address ? port->host.address : "0.0.0.0";
 		const struct pos *where = vm_where(vm, &port->host.port);
-		if (port->from == FROM_HOST)
+		if (port->from == FROM_HOST && !vm_refused(vm, &port->host.port) &&
+			!vm_refused(vm, &port->host.address))
 			ok &= take(unique, "forwarded port",
 				arena_printf(unique->session->arena, "%s:%lld (%s)", address,
 					(long long)port->host.port, transport_names[port->proto]),
@@ -273,7 +274,8 @@ static bool take_images(struct unique *unique, const struct vm *vm, size_t numbe
 	bool ok = true;
 	for (size_t i = 0; i < vm->volumes.n; i++) {
 		const struct volume *volume = &vm->volumes.v[i];
-		if (volume->image && volume->image[0] == '/' && !volume->read_only)
+		if (volume->image && volume->image[0] == '/' && !volume->read_only &&
+			!vm_refused(vm, &volume->read_only))
 			ok &= take(unique, "image", volume->image, vm_where(vm, &volume->image),
 				number);
 	}
