@@ -48,6 +48,7 @@ struct plain_files {
 	dev_t unshared; /* the file system that cannot share blocks with the image, if `is_unshared`
 			 */
 	bool is_unshared;
+	bool is_unwritable; /* errno has the reason */
 	unsigned char compare[2][COMPARE_BYTES];
 };
 
@@ -119,17 +120,33 @@ static uint64_t hash_of(const struct source *source)
 	return XXH3_64bits_withSeed(source->last, PAGE, source->size);
 }
 
-/* Sets errno if something cannot be read, else to 0. */
+static bool image_read(struct plain_files *files, size_t count, uint64_t at)
+{
+	files->is_unwritable = !image_writer_read(files->image, files->compare[1], count, at);
+	return !files->is_unwritable;
+}
+
+/*
+ * The last page is written last: when it can be read, the image does not end in a hole before it.
+ */
+static bool has_last_page(struct plain_files *files, const struct source *source, uint64_t place)
+{
+	files->is_unwritable = !plain_files_finish(files);
+	return !files->is_unwritable && image_read(files, PAGE, place + source->whole) &&
+		memcmp(source->last, files->compare[1], PAGE) == 0;
+}
+
+/* Sets errno if something cannot be read or written, else to 0. */
 static bool has_bytes(struct plain_files *files, const struct source *source, uint64_t place)
 {
 	errno = 0;
-	if (!plain_files_finish(files))
+	if (!has_last_page(files, source, place))
 		return false;
-	for (uint64_t at = 0; at < source->size;) {
-		const uint64_t left = source->size - at;
+	for (uint64_t at = 0; at < source->whole;) {
+		const uint64_t left = source->whole - at;
 		const size_t part = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
 		if (!fd_read_all(source->fd, files->compare[0], part, (off_t)at) ||
-			!image_writer_read(files->image, files->compare[1], part, place + at))
+			!image_read(files, part, place + at))
 			return false;
 		if (memcmp(files->compare[0], files->compare[1], part) != 0)
 			return errno = 0, false;
@@ -228,7 +245,7 @@ enum plain_result plain_files_add(
 	const uint64_t hash = hash_of(&source);
 	const struct placed *same = find_same(files, &source, hash);
 	if (!same && errno)
-		return PLAIN_UNREADABLE;
+		return files->is_unwritable ? PLAIN_UNWRITABLE : PLAIN_UNREADABLE;
 	*is_new = !same;
 	*place = same ? same->place : erofs_linker_reserve(files->linker, source.whole + PAGE);
 	if (same)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Erofs store disks without compression, checked by fsck.erofs and the kernel. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -127,6 +129,39 @@ static void equal_files_are_stored_once(void **state)
 	assert_in_range(result.image_bytes, 2000000, 2030000);
 }
 
+/* They are compared while the image may still end before them. */
+static void equal_files_with_holes_are_stored_once(void **state)
+{
+	struct fixture *f = *state;
+	shell(f,
+		"mkdir -p store/a; cd store/a\n"
+		"for i in 1 2 3 4 5 6 7 8 9; do truncate -s ${i}M $i.a; echo $i >>$i.a; cp "
+		"--sparse=always $i.a $i.b; done",
+		NULL, NULL);
+	const struct closure closure = closure_of(f);
+	const struct store_disk_result result = make(f, &closure, "image", false);
+	assert_in_range(result.image_bytes, 45 << 20, 46 << 20);
+}
+
+static void full_disks_are_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before;
+	shell(f, "mkdir -p store/a; yes abc | head -c 200000 >store/a/a; cp store/a/a store/a/b",
+		NULL, NULL);
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = plain_request(f, &closure, "image");
+	struct store_disk_result result;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, before.rlim_max}), 0);
+	const bool made = store_disk_plain_erofs(f->diag, &request, &result);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_false(made);
+	assert_said(f, "cannot write");
+	assert_false(path_exists(request.output));
+}
+
 /* Neither read nor written, which would take minutes. */
 static void holes_stay_holes(void **state)
 {
@@ -240,6 +275,8 @@ int main(void)
 		TEST(the_kernel_reads_it),
 		TEST(files_fill_whole_pages),
 		TEST(equal_files_are_stored_once),
+		TEST(equal_files_with_holes_are_stored_once),
+		TEST(full_disks_are_reported),
 		TEST(holes_stay_holes),
 		TEST(modified_paths_are_found),
 		TEST(unreadable_files_are_named),
