@@ -38,21 +38,33 @@ static struct node *empty_description(struct arena *arena)
 	return map;
 }
 
+static bool check_way(struct diag *diag, const struct vm *vm)
+{
+	const struct store_way *way = store_way_find(
+		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
+	if (vm->store_disk.engine != ENGINE_LINKED)
+		return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->store_disk.engine),
+			"bad-store-disk",
+			"storeDisk.engine: %s makes a disk as a whole, without a cache; cache pack "
+			"needs the engine %s",
+			store_engine_names[vm->store_disk.engine],
+			store_engine_names[ENGINE_LINKED]);
+	/* Packing reports a compression that no disk can have. */
+	return !way || way->make == store_disk_link ||
+		diag_error(diag, STATUS_DESCRIPTION, vm->store_disk.compression_where,
+			"bad-store-disk",
+			"storeDisk.compression: %s disks with %s are made without a cache; cache "
+			"pack needs a compression",
+			store_type_names[vm->store_disk.type],
+			compression_names[vm->store_disk.compression]);
+}
+
 static bool read_settings(struct session *session)
 {
 	session->input = (struct input){.given = empty_description(session->arena),
 		.sets = session->input.sets,
 		.no_system = true};
-	if (!session_read(session))
-		return false;
-	const struct vm *vm = session->vm;
-	if (vm->store_disk.engine == ENGINE_LINKED)
-		return true;
-	return diag_error(session->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->store_disk.engine),
-		"bad-store-disk",
-		"storeDisk.engine: %s makes a disk as a whole, without a cache; cache pack needs "
-		"the engine %s",
-		store_engine_names[vm->store_disk.engine], store_engine_names[ENGINE_LINKED]);
+	return session_read(session) && check_way(session->diag, session->vm);
 }
 
 static bool is_inside(const char *path, const char *store_dir)
