@@ -162,11 +162,14 @@ HOSTUSER ?= microvm
 HOSTGROUP ?= microvm
 INSTALL ?= install
 DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
+# The Nix expressions, and what those of the host read.
+NIX_FILES = $(patsubst templates/%,%,$(wildcard templates/nix/*.nix templates/nix/*/*.nix \
+	templates/systemd/*.in templates/host/set-booted.sh))
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(BASHCOMPLETIONDIR)' \
 		'$(DESTDIR)$(ZSHCOMPLETIONDIR)' '$(DESTDIR)$(FISHCOMPLETIONDIR)' \
-		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix/microvm'
+		'$(DESTDIR)$(DOCDIR)/docs'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
 	$(Q)$(INSTALL) -m 644 docs/vm.yaml.5 '$(DESTDIR)$(MANDIR)/man5/'
@@ -181,9 +184,9 @@ install: all
 	$(Q)ln -sfn mvmbuild.fish '$(DESTDIR)$(FISHCOMPLETIONDIR)/microvm.fish'
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
-	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
-	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/microvm/*.nix) \
-		'$(DESTDIR)$(DATADIR)/nix/microvm/'
+	$(Q)for file in $(NIX_FILES); do \
+		$(INSTALL) -D -m 644 templates/$$file '$(DESTDIR)$(DATADIR)'/$$file || \
+			exit 1; done
 
 # Units and settings for a host with systemd whose VMs start at boot.
 UNIT_FILES = $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)

@@ -12,7 +12,7 @@ rec {
     pkgs,
     microvmConfig, # config.microvm, and hostName
     toplevel,
-    mvmbuild ? pkgs.mvmbuild or (pkgs.callPackage ../../package.nix { }),
+    mvmbuild ? import ./package.nix pkgs,
   }:
     let
       host = microvmConfig.vmHostPackages or pkgs;

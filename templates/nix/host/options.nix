@@ -121,7 +121,7 @@ in
 
     host.package = mkOption {
       type = types.package;
-      default = pkgs.mvmbuild or (pkgs.callPackage ../../../package.nix { });
+      default = import ../package.nix pkgs;
       defaultText = literalExpression "pkgs.mvmbuild";
       description = "The package with the commands `mvmbuild` and `microvm`.";
     };

@@ -51,8 +51,7 @@ in
     mvmbuild = {
       package = mkOption {
         type = types.package;
-        default = pkgs.buildPackages.mvmbuild or
-          (pkgs.buildPackages.callPackage ../../../package.nix { });
+        default = import ../package.nix pkgs.buildPackages;
         defaultText = literalExpression "pkgs.buildPackages.mvmbuild";
         description = ''
           The compiler that makes the runners.

@@ -554,8 +554,14 @@ else
 		bash-completion/completions/microvm doc/mvmbuild/docs/part-schema.json; do
 		check "make install installs $file" test -s "$test_dir/de st/usr/share/$file"
 	done
-	check "make install installs the Nix expressions" nix-instantiate --parse \
-		"$test_dir"/de\ st/usr/share/mvmbuild/nix/{runner,microvm/default}.nix
+	data="$test_dir/de st/usr/share/mvmbuild"
+	check "make install installs all Nix expressions" \
+		diff -r "$top/templates/nix" "$data/nix"
+	ln -s "$data" "$test_dir/data" # Nix's path literals have no spaces
+	check "the installed host module finds its units" nix-instantiate --eval --strict --expr \
+		"(import $test_dir/data/nix/host/units.nix { stateDir = \"/vms\"; user = \"u\";
+			group = \"g\"; setBooted = \"/s\"; shell = \"/sh\"; coreutils = \"/c\"; }).units"
+	check "the installed host module finds its script" test -f "$data/host/set-booted.sh"
 	check "make uninstall succeeds" \
 		make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
 	check "make uninstall leaves no file" test -z "$(find "$test_dir/de st" ! -type d)"
