@@ -49,7 +49,7 @@ void interrupts_child_gone(long process);
  */
 void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
-/* The same for a directory that is removed only if it is empty then. */
+/* As above, for a directory, which is removed only if it is empty by then. */
 void interrupts_remove_empty(const char *directory);
 
 /*

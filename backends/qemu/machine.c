@@ -113,8 +113,8 @@ static bool is_on(const char *value)
 }
 
 /*
- * The machine microvm has a PCI bus and a USB controller only if it is told so, and only with ACPI
- * (hw/i386/microvm.c, microvm_devices_init).
+ * The machine microvm has a PCI bus and a USB controller only if its options enable them, and only
+ * with ACPI (hw/i386/microvm.c, microvm_devices_init).
  */
 bool qemu_check_machine_options(struct diag *diag, const struct vm *vm, const struct qemu *qemu)
 {

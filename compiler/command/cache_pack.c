@@ -73,7 +73,7 @@ static bool is_inside(const char *path, const char *store_dir)
 	return strncmp(path, store_dir, length) == 0 && path[length] == '/';
 }
 
-/* A path outside of the store is often a link to one inside, such as "result". */
+/* A path outside the store is often a link to one inside, such as "result". */
 static const char *store_path_of(struct arena *arena, const char *word, const char *store_dir)
 {
 	if (is_inside(word, store_dir))

@@ -21,7 +21,8 @@ struct invocation {
 bool command_run(struct invocation *call);
 
 /* cache.c */
-/* The directory of the cache, which need not exist yet; NULL, with an error, when there is none. */
+/* The directory of the cache, which need not exist yet; NULL, with an error, if none can be found.
+ */
 const char *command_cache(struct invocation *call);
 bool cache_stats(struct invocation *call);
 bool cache_collect(struct invocation *call);

@@ -34,7 +34,7 @@ void inputs_collect(struct arena *arena, const struct strings *descriptions,
 /* Adds a file, with the links that lead to it. */
 void inputs_add(struct arena *arena, struct inputs *inputs, const char *path);
 
-/* Refuses a path inside of the output, which is replaced as a whole. */
+/* Refuses a path inside the output, which is replaced as a whole. */
 bool depfile_check(struct arena *arena, struct diag *diag, const char *path, const char *output);
 /*
  * Writes the rule "OUTPUT: INPUT..." to `path`, atomically and only if it has changed. If an input

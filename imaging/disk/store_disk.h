@@ -87,7 +87,7 @@ bool store_disk_pack(struct diag *diag, const struct store_disk_request *request
 void store_disk_peek(const struct store_disk_request *request);
 /*
  * Makes an erofs without compression from the store's files, with which it shares blocks where the
- * file system can. Neither tools nor a cache are needed. On failure there is no output.
+ * file system can. It needs neither tools nor a cache. On failure there is no output.
  */
 bool store_disk_plain_erofs(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result);

@@ -25,7 +25,7 @@ void nixos_mark(void)
 		message("cannot make /etc/NIXOS: %s", strerror(errno));
 }
 
-/* The program in the directory of `init`, for the caller to free; NULL: there is none. */
+/* The program in the directory of `init`, for the caller to free; NULL if there is no such file. */
 static char *program_beside(const char *init)
 {
 	char *directory = text_join(init, "");
