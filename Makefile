@@ -214,7 +214,9 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
 	rm -f '$(DESTDIR)$(MANDIR)/man5/vm.yaml.5'
-	rm -f $(addprefix '$(DESTDIR)$(BASHCOMPLETIONDIR)'/,mvmbuild microvm)
+	rm -f $(addprefix '$(DESTDIR)$(BASHCOMPLETIONDIR)'/,mvmbuild microvm) \
+		'$(DESTDIR)$(ZSHCOMPLETIONDIR)/_mvmbuild' \
+		$(addprefix '$(DESTDIR)$(FISHCOMPLETIONDIR)'/,mvmbuild.fish microvm.fish)
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
 	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) \
 		'$(DESTDIR)$(UNITDIR)/multi-user.target.wants/microvms.target' \
