@@ -18,10 +18,11 @@ need_programs nix-instantiate jq
 fixture_make "$test_dir/fixture"
 
 arguments=(--arg reference "$MVM_MICROVM_NIX")
-if [ -n "${MVM_NIXPKGS:-}" ]; then
-	arguments+=(--arg nixpkgs "$MVM_NIXPKGS")
-else
+# A tree of nixpkgs may be older than this microvm.nix demands.
+if [ -n "${MVM_NIXPKGS_LIB:-}" ]; then
 	arguments+=(--arg nixlib "$MVM_NIXPKGS_LIB")
+else
+	arguments+=(--arg nixpkgs "$MVM_NIXPKGS")
 fi
 nix-instantiate --eval --strict --json "${arguments[@]}" \
 	"$top/tests/e2e/lib/nix/reference-guest.nix" >"$test_dir/all" 2>"$test_dir/log"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The flake, the Nix package and the host module. Without nixpkgs: the files parse, and the module's
-# units are those of make install-systemd. With MVM_NIXPKGS=DIR (or NIXPKGS=DIR), the sources of
-# nixpkgs: NixOS hosts with the module evaluate, up to the derivations of whole systems, and so does
-# what the flake has. With MICROVM_NIX=DIR too, the sources of microvm.nix: the module's options are
-# those of microvm.nix's. Nix builds nothing here.
+# units are those of make install-systemd. With MVM_NIXPKGS=DIR, the sources of nixpkgs: NixOS
+# hosts with the module evaluate, up to the derivations of whole systems, and so does what the flake
+# has. With MVM_MICROVM_NIX=DIR too, the sources of microvm.nix: the module's options are those of
+# microvm.nix's. Nix builds nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,7 +12,7 @@ need_programs jq nix-instantiate make
 # shellcheck source=tests/e2e/lib/nix.sh
 . "$top/tests/e2e/lib/nix.sh"
 nix_env_setup "$test_dir/nix"
-log=$test_dir/log nixpkgs=${MVM_NIXPKGS:-${NIXPKGS:-}}
+log=$test_dir/log nixpkgs=${MVM_NIXPKGS:-}
 
 # ---- without nixpkgs ----
 mapfile -t files < <(find "$top"/*.nix "$top/templates" -name '*.nix')
@@ -63,7 +63,7 @@ fi
 # shellcheck disable=SC2317 # check calls it
 evaluated() { # ATTRIBUTE
 	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/host.nix" --arg nixpkgs \
-		"$nixpkgs" ${MICROVM_NIX:+--arg reference "$MICROVM_NIX"} -A "$1" \
+		"$nixpkgs" ${MVM_MICROVM_NIX:+--arg reference "$MVM_MICROVM_NIX"} -A "$1" \
 		>"$test_dir/$1" 2>"$log" || { tail -n 30 "$log" >&2; false; }
 }
 # shellcheck disable=SC2317
@@ -151,14 +151,19 @@ check "config with flake or updateFlake is refused, and other VMs are not" \
 	jq -e 'map_values(length) | .good == 0 and .["config-and-flake"] == 1 and
 		.["config-and-update"] == 1' "$test_dir/failed"
 
+# As in a flake, which may not read the store's directory.
+check "the package's sources are read from their own directory alone" \
+	nix-instantiate --eval --option restrict-eval true -I "$nixpkgs" -I "$top" --expr \
+	"((import $nixpkgs { system = \"x86_64-linux\"; config = { }; overlays = [ ]; }).callPackage
+		$top/package.nix { }).src.outPath or \"\""
 check "the flake's packages, examples and checks evaluate" evaluated flake
 check "there is an example for each hypervisor, and a host" jq -e '
 	.names | contains(["qemu-example", "cloud-hypervisor-example", "firecracker-example",
 	"crosvm-example", "kvmtool-example", "stratovirt-example", "vm", "qemu-vnc"])' \
 	"$test_dir/flake"
 
-if [ -z "${MICROVM_NIX:-}" ]; then
-	skip "the options of microvm.nix's host module" "needs MICROVM_NIX=DIR, its sources"
+if [ -z "${MVM_MICROVM_NIX:-}" ]; then
+	skip "the options of microvm.nix's host module" "needs MVM_MICROVM_NIX=DIR, its sources"
 	finish
 fi
 check "microvm.nix's host module evaluates" evaluated options

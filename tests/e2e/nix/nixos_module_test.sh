@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Evaluates a real NixOS with templates/nix/microvm, the drop-in for microvm.nix's guest module:
 # some twenty kinds of configurations, and one for each mistake that the module finds. mvmbuild
-# reads what they describe. Needs NIXPKGS=DIR, the sources of nixpkgs. With MICROVM_NIX=DIR, the
-# sources of microvm.nix, the options are compared with its own. Nix builds nothing here.
+# reads what they describe. Needs MVM_NIXPKGS=DIR, the sources of nixpkgs. With
+# MVM_MICROVM_NIX=DIR, the sources of microvm.nix, the options are compared with its own. Nix builds
+# nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-[ -n "${NIXPKGS:-}" ] || skip_all "needs NIXPKGS=DIR, sources of nixpkgs"
+[ -n "${MVM_NIXPKGS:-}" ] || skip_all "needs MVM_NIXPKGS=DIR, sources of nixpkgs"
 need_programs jq nix-instantiate
 # shellcheck source=tests/e2e/lib/nix.sh
 . "$top/tests/e2e/lib/nix.sh"
@@ -16,7 +17,7 @@ mvmbuild=$top/build/mvmbuild log=$test_dir/log
 # shellcheck disable=SC2317 # check calls it
 evaluated() { # FILE ATTRIBUTE
 	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/module.nix" --arg nixpkgs \
-		"$NIXPKGS" -A "$2" >"$test_dir/$1" 2>"$log" || { tail -n 30 "$log" >&2; false; }
+		"$MVM_NIXPKGS" -A "$2" >"$test_dir/$1" 2>"$log" || { tail -n 30 "$log" >&2; false; }
 }
 
 # The mounts in one order, without what only stage 1 needs.
@@ -76,12 +77,12 @@ jq -r 'to_entries[] | select(.key as $text | .value | any(contains($text)) | not
 check "every mistake has its message" test ! -s "$log"
 
 # ---- microvm.nix's options ----
-if [ -z "${MICROVM_NIX:-}" ]; then
-	skip "the options are microvm.nix's" "needs MICROVM_NIX=DIR, sources of microvm.nix"
+if [ -z "${MVM_MICROVM_NIX:-}" ]; then
+	skip "the options are microvm.nix's" "needs MVM_MICROVM_NIX=DIR, sources of microvm.nix"
 	finish
 fi
 nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/parity.nix" --arg nixpkgs \
-	"$NIXPKGS" --arg reference "$MICROVM_NIX" >"$test_dir/parity" 2>"$log" ||
+	"$MVM_NIXPKGS" --arg reference "$MVM_MICROVM_NIX" >"$test_dir/parity" 2>"$log" ||
 	not_ok "the options of both modules evaluate" "$log"
 jq -r '.ours as $ours | .theirs | keys[] | select(in($ours) | not)' "$test_dir/parity" >"$log"
 check "the module has each option of microvm.nix" test ! -s "$log"

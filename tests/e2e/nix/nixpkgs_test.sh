@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Evaluates a real NixOS with templates/nix/guest.nix; needs NIXPKGS=DIR, the sources of nixpkgs.
-# With MICROVM_NIX=DIR, the sources of microvm.nix, a runner also runs under the units that its host
-# module gives a real NixOS, with nothing else in PATH. Nix builds nothing here.
+# Evaluates a real NixOS with templates/nix/guest.nix; needs MVM_NIXPKGS=DIR, the sources of
+# nixpkgs. With MVM_MICROVM_NIX=DIR, the sources of microvm.nix, a runner also runs under the units
+# that its host module gives a real NixOS, with nothing else in PATH. Nix builds nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
-[ -n "${NIXPKGS:-}" ] ||
-	skip_all "needs NIXPKGS=DIR, sources of nixpkgs; MICROVM_NIX=DIR, of microvm.nix, for the host's part"
+[ -n "${MVM_NIXPKGS:-}" ] ||
+	skip_all "needs MVM_NIXPKGS=DIR, sources of nixpkgs"
 need_programs jq nix-instantiate
 guest_setup
 log=$test_dir/log
 
 evaluated() { # ATTRIBUTE [ARGUMENT]...
 	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs \
-		"$NIXPKGS" -A "$@" 2>"$log" || { cat "$log" >&2; false; }
+		"$MVM_NIXPKGS" -A "$@" 2>"$log" || { cat "$log" >&2; false; }
 }
 
 # ---- a guest ----
@@ -25,7 +25,7 @@ nixos() {
 	cp "$test_dir/.check" "$test_dir/$1.json"
 	mounts=(--arg mounts "$test_dir/$1.json")
 	check "$1: a NixOS with these mounts evaluates" \
-		nix-instantiate "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$NIXPKGS" \
+		nix-instantiate "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$MVM_NIXPKGS" \
 			"${mounts[@]}" -A guest.system.build.toplevel
 	evaluated guest.environment.etc.fstab.text "${mounts[@]}" | jq -r . >"$test_dir/fstab"
 	evaluated guest.boot.initrd.availableKernelModules "${mounts[@]}" >"$test_dir/modules"
@@ -54,7 +54,11 @@ else
 	skip "overlay: fstab has the store as an overlay" \
 		"NixOS before 24.05 has no fileSystems.NAME.overlay"
 fi
-[ -n "${MICROVM_NIX:-}" ] || finish
+if [ -z "${MVM_MICROVM_NIX:-}" ]; then
+	skip "a runner under microvm.nix's units" \
+		"needs MVM_MICROVM_NIX=DIR, sources of microvm.nix"
+	finish
+fi
 
 # ---- the host's units ----
 if [ "$(id -u)" != 0 ] || [ ! -x /lib/systemd/systemd ] || ! type -P dpkg nsenter script \
@@ -67,7 +71,7 @@ chmod 755 "$test_dir" # the VM's user reads its runner
 . "$top/tests/e2e/lib/systemd.sh"
 units=$host_units/etc/systemd/system
 mkdir -p "$units" "$host_units/usr/lib/sysusers.d"
-if evaluated host --arg reference "$MICROVM_NIX" >"$test_dir/host.json"; then
+if evaluated host --arg reference "$MVM_MICROVM_NIX" >"$test_dir/host.json"; then
 	ok "microvm.nix's host module"
 else
 	not_ok "microvm.nix's host module" "$log"
