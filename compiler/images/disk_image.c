@@ -203,6 +203,9 @@ const char *disk_image_key(struct arena *arena, const struct plan *plan)
 		store_device_names[vm->store_disk.device], (long long)vm->store_disk.level,
 		(long long)vm->store_disk.block_size, vm->store_disk.tail_packing,
 		vm->store_disk.verity, (unsigned)plan->time);
+	/* A disk that was not verified must not be taken for one that was. */
+	if (!vm->store_disk.verify)
+		buf_puts(&text, "trusted\n");
 	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)
 		buf_printf(&text, "%s\n", vm->store_disk.mkfs_features.v[i]);
 	for (size_t i = 0; i < plan->closure.n; i++)

@@ -233,8 +233,10 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 			plan->lowered.notify ? arena_printf(arena, "give_time %llu",
 						       (unsigned long long)vm->startup_timeout)
 					     : ""},
+		/* the empty line: a backslash at the end would join the next one */
 		{"pre_start",
-			*vm->pre_start ? arena_printf(arena, "%s\nmvm_define", vm->pre_start) : ""},
+			*vm->pre_start ? arena_printf(arena, "%s\n\nmvm_define", vm->pre_start)
+				       : ""},
 		{"locks", lock_volumes(arena, plan)},
 		{"unlocked", unlocked(arena, plan)},
 		{"volumes", create_volumes(arena, plan)},
