@@ -36,8 +36,6 @@
 }:
 
 let
-  inherit (lib.fileset) toSource unions;
-
   # The Makefile is the place of the version.
   version = builtins.head
     (builtins.match ".*\nVERSION := ([^\n]*)\n.*" (builtins.readFile ./Makefile));
@@ -48,11 +46,18 @@ let
     platforms = [ "x86_64-linux" "aarch64-linux" ];
   };
 
-  # Changes elsewhere do not rebuild them.
-  carriedSource = toSource {
-    root = ./.;
-    fileset = unions [ ./Makefile ./base ./imaging/guest ./backends/runtime ];
+  # These files and directories alone: changes elsewhere do not rebuild what is made of them.
+  # lib.fileset.toSource reads the store's directory with Nix before 2.14, which flakes must not.
+  sourceOf = parts: builtins.path {
+    path = ./.;
+    name = "mvmbuild-source";
+    filter = path: type:
+      let relative = lib.removePrefix "${toString ./.}/" path;
+      in lib.any
+        (part: lib.hasPrefix "${part}/" "${relative}/" || lib.hasPrefix "${relative}/" part) parts;
   };
+
+  carriedSource = sourceOf [ "Makefile" "base" "imaging/guest" "backends/runtime" ];
 
   carriedBy = packages: programs: packages.stdenv.mkDerivation {
     pname = "mvmbuild-carried";
@@ -76,13 +81,10 @@ stdenv.mkDerivation {
   pname = "mvmbuild";
   inherit version;
 
-  src = toSource {
-    root = ./.;
-    fileset = unions [
-      ./Makefile ./README.md ./CHANGELOG.md ./LICENSE ./base ./imaging ./backends ./compiler
-      ./templates ./docs ./tests/tests.mk ./tests/unit ./tests/fuzz ./tests/golden
-    ];
-  };
+  src = sourceOf [
+    "Makefile" "README.md" "CHANGELOG.md" "LICENSE" "base" "imaging" "backends" "compiler"
+    "templates" "docs" "tests/tests.mk" "tests/unit" "tests/fuzz" "tests/golden"
+  ];
 
   nativeBuildInputs = [ pkg-config makeWrapper ];
   buildInputs = [
