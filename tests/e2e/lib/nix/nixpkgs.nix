@@ -20,6 +20,13 @@ let
   machine = {
     boot.loader.grub.enable = false;
     fileSystems."/" = lib.mkDefault { device = "tmpfs"; fsType = "tmpfs"; };
+    # They are built in Haskell, and a small copy of nixpkgs may lack it.
+    nixpkgs.overlays = [
+      (final: previous: {
+        shellcheck = previous.hello;
+        shellcheck-minimal = previous.hello // { compiler.bootstrapAvailable = false; };
+      })
+    ];
   };
   known = (system [ machine ]).options;
 
