@@ -140,7 +140,8 @@ in
     fileSystems = lib.mapAttrs
       (target: fileSystem:
         if target == "/" && !lib.any (mount: mount.target == "/") plan.mounts
-        then mkDefault fileSystem
+        # A configuration may give its own as a default.
+        then lib.mkOverride (import ./priority.nix) fileSystem
         else fileSystem // { neededForBoot = mkDefault fileSystem.neededForBoot; } //
           lib.optionalAttrs (isVerified && target == storeTarget) mounted)
       guest.fileSystems;

@@ -25,6 +25,8 @@ normal='.mounts | map(.options |= sort | {target, device, type, options, layers,
 	| sort_by(.target, .device)'
 
 check "all configurations, systems and runners evaluate" evaluated reports reports
+check "a configuration can give its root as a default" jq -e \
+	'.["root-by-default"].fstab | test("\nrootfs / tmpfs [^ ]*size=20%")' "$test_dir/reports"
 for name in $(jq -r 'keys[]' "$test_dir/reports"); do
 	jq --arg name "$name" '.[$name]' "$test_dir/reports" >"$test_dir/$name"
 	check "$name: no assertion fails" jq -e '.failed == []' "$test_dir/$name"

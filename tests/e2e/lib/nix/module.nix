@@ -172,6 +172,12 @@ let
       };
     };
     # Parts of impermanence: mvmbuild's own initrd would not mount it.
+    root-by-default.fileSystems."/" = lib.mkDefault {
+      device = "rootfs";
+      fsType = "tmpfs";
+      options = [ "size=20%" "mode=0755" ];
+    };
+
     needed-for-boot = {
       microvm.volumes = [ { image = "p.img"; mountPoint = "/persist"; size = 512; } ];
       fileSystems."/persist".neededForBoot = true;
