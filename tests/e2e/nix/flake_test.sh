@@ -96,7 +96,8 @@ ln -s "$first" "$state/web1/booted"
 describe changed
 check "the list shows the VM as outdated when the flake changed" is_listed web1 .state outdated
 check "the list shows the other VM as current" is_listed web.two .state current
-check "an update from the changed flake succeeds" m -u web1
+"$microvm" --state-dir "$state" -u web1 >"$log" 2>&1 # -q would not ask
+check "an update from the changed flake succeeds" test $? = 0
 expect "it asks for a restart" \
 	"$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
 second=$(target current)
