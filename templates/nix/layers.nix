@@ -77,6 +77,7 @@ let
           [ -r "''${NIX_ATTRS_SH_FILE-}" ] || NIX_ATTRS_SH_FILE=$NIX_BUILD_TOP/.attrs.sh
           [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
           . "$NIX_ATTRS_SH_FILE"
+          export TERM=dumb # as in runner.nix
           out=''${outputs[out]}
           ${coreutils}/bin/mkdir "$out"
           ${mvmbuild}/bin/mvmbuild cache pack --progress plain --cache "$out" ${from} ${settings} "''${paths[@]}"

@@ -101,6 +101,7 @@ let
     [ -r "''${NIX_ATTRS_SH_FILE-}" ] || NIX_ATTRS_SH_FILE=$NIX_BUILD_TOP/.attrs.sh
     [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
     . "$NIX_ATTRS_SH_FILE"
+    export TERM=dumb # Nix's log comes from a terminal, and must not have a bar that moves
   '';
 
   image = derivation (common // {

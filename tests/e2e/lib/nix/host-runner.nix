@@ -33,6 +33,7 @@ let
     args = [ "-euc" ''
       [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
       . "''${NIX_ATTRS_JSON_FILE%.json}.sh"
+      export TERM=dumb
       ${host}/bin/mvmbuild cache pack --progress plain --cache "''${outputs[out]}" --set storeDir=${builtins.storeDir} ${toplevel}
     '' ];
   };
