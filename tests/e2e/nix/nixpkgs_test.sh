@@ -38,7 +38,8 @@ expect "disk: fstab has the store disk" \
 expect "disk: fstab has a volume with a check" \
 	"$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-volume-0 /data ext4 [^ ]+ 0 2$'
 expect "disk: fstab has a share" "$test_dir/fstab" '^etc /host virtiofs ro,.* 0 0$'
-expect "disk: fstab has a root in memory" "$test_dir/fstab" '^tmpfs / tmpfs ([^ ]*,)?mode=0755.* 0 0$'
+expect "disk: fstab has a root in memory" "$test_dir/fstab" \
+	'^tmpfs / tmpfs ([^ ]*,)?mode=0755.* 0 0$'
 check "disk: the initrd has the modules" \
 	jq -e 'contains(["squashfs", "virtiofs", "ext4", "virtio_blk"])' "$test_dir/modules"
 evaluated guest.boot.postBootCommands "${mounts[@]}" | jq -r . >"$test_dir/register"
