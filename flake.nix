@@ -13,7 +13,9 @@
       any = of.x86_64-linux;
     in
     {
-      inherit (any) lib nixosModules overlays;
+      inherit (any) lib overlays;
+      # Old versions of nix flake check take no paths; as imports, they stay known by their paths.
+      nixosModules = lib.mapAttrs (name: path: { imports = [ path ]; }) any.nixosModules;
       packages = each "packages";
       apps = each "apps";
       checks = each "checks";
