@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json_line.h"
 #include "base/node.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/staging.h"
 #include "compiler/closure/closure.h"
@@ -139,8 +140,9 @@ static void print_packed(
 {
 	const struct closure *closure = &call->session.plan.closure;
 	if (!call->cli.json) {
-		printf("%zu store paths packed, %zu from the cache, %s: %s\n", result->packed,
-			result->reused, size_text(call->arena, result->content_bytes),
+		printf("%zu store path%s packed, %zu from the cache, %s: %s\n", result->packed,
+			plural(result->packed), result->reused,
+			size_text(call->arena, result->content_bytes),
 			printable_text(call->arena, cache));
 		return;
 	}

@@ -227,7 +227,7 @@ kill -CONT "$program"
 wait "$builder"
 check "the stopped build goes on and ends well" test $? = 0
 expect "the stopped build found what it had counted on" \
-	"$log" "[12] store paths packed, $((paths - 1)) from the cache"
+	"$log" "[12] store paths? packed, $((paths - 1)) from the cache"
 check "cache gc --dry-run succeeds" cache_command gc --max-size 0 --dry-run
 expect "cache gc --dry-run prints what would be freed" \
 	"$printed" '^would free [0-9]+ objects?,.*; 0 objects'
@@ -265,7 +265,7 @@ lower=$test_dir/lower upper=$test_dir/upper
 one=$(nix-store -qR "$system" | grep -m 1 large-0)
 ln -s "$one" "$test_dir/result"
 check "cache pack takes a link to a store path" pack "$lower" "$test_dir/result"
-expect "it packs that path alone" "$printed" "^1 store paths packed, 0 from the cache, .*: $lower$"
+expect "it packs that path alone" "$printed" "^1 store path packed, 0 from the cache, .*: $lower$"
 check "cache pack --cache-from --json packs a closure" \
 	pack "$upper" "$system" --cache-from "$lower" --json
 check "it leaves out what the other cache has" test "$(jq .packed "$printed")" = $((paths - 1))
