@@ -279,7 +279,7 @@ check "it makes the same bytes" same
 check "a packed cache is sound" "$MVMBUILD" cache verify --cache "$upper"
 check "cache pack packs for other settings of the store disk" \
 	pack "$upper" "$one" --set 'storeDisk={level: 4}'
-expect "it packs the path again" "$printed" '^1 store paths packed, 0 from the cache'
+expect "it packs the path again" "$printed" '^1 store path packed, 0 from the cache'
 if command -v mkfs.erofs >/dev/null; then
 	check "cache pack packs for erofs" pack "$upper" "$one" --set storeDisk.type=erofs
 	check "its objects are erofs's" test -n "$(find "$upper" -name 'erofs-*')"
