@@ -39,7 +39,7 @@ describe() { # TAP [LINE]...: $test_dir/vm.yaml
 }
 m() {
 	host env NIX_STATE_DIR="$NIX_STATE_DIR" XDG_CACHE_HOME="$test_dir/cache" \
-		"$test_dir/bin/microvm" -q "$@" >"$log" 2>&1
+		"$test_dir/bin/microvm" "$@" >"$log" 2>&1
 }
 # shellcheck disable=SC2317 # check calls it
 fails() { ! "$@"; }
