@@ -20,21 +20,33 @@ mount_store() { # DIRECTORY
 }
 unmount_store() { if mountpoint -q "$NIX_STORE_DIR"; then umount "$NIX_STORE_DIR"; fi; }
 
+plain_build() { # ROW VERIFY DIRECTORY
+	rm -rf "$3/out"
+	timed_build "$1" base "$3/out" --no-cache --set storeDiskType=erofs \
+		--set storeDisk.compression=none --set storeDisk.verify="$2"
+}
+
+# Sets $space to the bytes that a disk takes of the file system. Nothing was deleted before, because
+# the space of deleted files comes back late.
+measure_space() { # FILESYSTEM DIRECTORY
+	local before
+	before=$(used_bytes "$2")
+	plain_build "plain-$1-space" false "$2"
+	space=$(($(used_bytes "$2") - before -
+		$(du -sB1 --exclude=stage1.erofs "$2/out" | cut -f 1)))
+}
+
 plain_on() { # FILESYSTEM DIRECTORY
-	local fs=$1 directory=$2 how=always most=1 round before space verify
+	local fs=$1 directory=$2 how=always most=1 round space verify
 	[ "$fs" != ext4 ] || how=never most=1.1
 	mount_store "$directory"
+	measure_space "$fs" "$directory"
 	for ((round = 1; round <= rounds; round++)); do
 		timed "plain-$fs-copy" cp -a --reflink="$how" "$directory/store" "$directory/copy"
 		rm -rf "$directory/copy"
 		timed "plain-$fs-hash" "${hash_files[@]}" "$directory/store"
 		for verify in false true; do
-			rm -rf "$directory/out"
-			before=$(used_bytes "$directory")
-			timed_build "plain-$fs-$verify" base "$directory/out" --no-cache \
-				--set storeDiskType=erofs --set storeDisk.compression=none \
-				--set storeDisk.verify="$verify"
-			space=$(($(used_bytes "$directory") - before))
+			plain_build "plain-$fs-$verify" "$verify" "$directory"
 		done
 	done
 	timed "plain-$fs-mkfs" mkfs.erofs -T0 --all-root "$directory/erofs" "$directory/store"
