@@ -69,7 +69,8 @@ let
     enableParallelBuilding = true;
     installPhase = ''
       runHook preInstall
-      install -D -t $out/libexec ${lib.concatMapStringsSep " " (program: "build/${program}") programs}
+      install -D -t $out/libexec \
+        ${lib.concatMapStringsSep " " (program: "build/${program}") programs}
       runHook postInstall
     '';
   };

@@ -53,14 +53,14 @@ void argument_direct(struct command *command, struct argument *argument, const c
 void argument_file_bytes(struct command *command, struct argument *argument, const char *image)
 {
 	vec_push(command->arena, &argument->pieces,
-		(struct piece){.kind = PIECE_BYTES, .image = image});
+		(struct piece){.kind = PIECE_FILE_BYTES, .image = image});
 }
 
 void argument_sum_mib(struct command *command, struct argument *argument, unsigned long long mib,
 	const char *image)
 {
 	vec_push(command->arena, &argument->pieces,
-		(struct piece){.kind = PIECE_WITH_MIB,
+		(struct piece){.kind = PIECE_SUM_MIB,
 			.text = arena_printf(command->arena, "%llu", mib),
 			.image = image});
 }

@@ -38,14 +38,14 @@ enum piece_kind {
 	/* QEMU's option for changing to a user, and what its version has before the user's name */
 	PIECE_RUN_AS,
 	PIECE_RUN_AS_KEY,
-	PIECE_BYTES,    /* the size of the runner's file `image`, in bytes */
-	PIECE_WITH_MIB, /* the sum of `text`, in MiB, and the size of `image`, rounded up */
+	PIECE_FILE_BYTES, /* the size of the runner's file `image`, in bytes */
+	PIECE_SUM_MIB,    /* the sum of `text`, in MiB, and the size of `image`, rounded up */
 };
 
 struct piece {
 	enum piece_kind kind;
 	const char *text;
-	const char *image;     /* of PIECE_DIRECT, PIECE_BYTES and PIECE_WITH_MIB */
+	const char *image;     /* of PIECE_DIRECT, PIECE_FILE_BYTES and PIECE_SUM_MIB */
 	const char *otherwise; /* of PIECE_DIRECT */
 };
 
@@ -91,9 +91,9 @@ void argument_text(struct command *command, struct argument *argument, const cha
 /* Adds a piece of kind PIECE_DIRECT. */
 void argument_direct(struct command *command, struct argument *argument, const char *image,
 	const char *text, const char *otherwise);
-/* Adds a piece of kind PIECE_BYTES. */
+/* Adds a piece of kind PIECE_FILE_BYTES. */
 void argument_file_bytes(struct command *command, struct argument *argument, const char *image);
-/* Adds a piece of kind PIECE_WITH_MIB. */
+/* Adds a piece of kind PIECE_SUM_MIB. */
 void argument_sum_mib(struct command *command, struct argument *argument, unsigned long long mib,
 	const char *image);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);

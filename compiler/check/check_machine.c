@@ -104,8 +104,7 @@ static void check_parameter(const struct checker *checker, size_t i)
 		diag_warning(checker->diag, where, "split-parameter",
 			"kernelParams[%zu]: \"%.200s\" becomes %zu parameters, because the kernel "
 			"splits at blanks; write each as an element of its own, or put the value "
-			"in "
-			"double quotes: name=\"a b\"",
+			"in double quotes: name=\"a b\"",
 			i, text, parts.n);
 }
 

@@ -163,12 +163,12 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 		[PIECE_WAYLAND] = "{wayland}",
 		[PIECE_RUN_AS] = "{-run-with or -runas}",
 		[PIECE_RUN_AS_KEY] = "{user=}",
-		[PIECE_BYTES] = "{bytes of the store disk}",
-		[PIECE_WITH_MIB] = NULL};
+		[PIECE_FILE_BYTES] = "{bytes of the store disk}",
+		[PIECE_SUM_MIB] = NULL};
 	const char *text = "";
 	for (size_t i = 0; i < pieces->n; i++) {
 		const struct piece *piece = &pieces->v[i];
-		if (piece->kind == PIECE_WITH_MIB)
+		if (piece->kind == PIECE_SUM_MIB)
 			text = arena_printf(arena, "%s{%s MiB + store disk}", text, piece->text);
 		else
 			text = arena_printf(arena, "%s%s", text,

@@ -159,9 +159,9 @@ static const char *piece_text(const struct piece *piece, const char *runner)
 		return "-run-with";
 	case PIECE_RUN_AS_KEY:
 		return "user=";
-	case PIECE_BYTES:
+	case PIECE_FILE_BYTES:
 		return "{bytes}";
-	case PIECE_WITH_MIB:
+	case PIECE_SUM_MIB:
 		return "{MiB}";
 	}
 	return "";

@@ -133,9 +133,9 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 			put_call(out, "where_direct",
 				(const char *const[]){piece->image, piece->text, piece->otherwise},
 				3);
-		else if (piece->kind == PIECE_BYTES)
+		else if (piece->kind == PIECE_FILE_BYTES)
 			put_call(out, "bytes_of", &piece->image, 1);
-		else if (piece->kind == PIECE_WITH_MIB)
+		else if (piece->kind == PIECE_SUM_MIB)
 			put_call(out, "with_mib", (const char *const[]){piece->text, piece->image},
 				2);
 		else if (piece->kind == PIECE_MACVTAP)

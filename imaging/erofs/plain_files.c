@@ -35,9 +35,9 @@ struct plain_files {
 	struct image_writer *image;
 	struct erofs_linker *linker;
 
-	struct placed *v;
-	size_t n, capacity;
-	struct table table; /* of indices of v */
+	struct arena *arena;
+	VEC(struct placed) placed;
+	struct table table; /* of indices of `placed` */
 
 	/* Last pages of consecutive files, which are written together. */
 	unsigned char gathered[GATHERED_MAX];
@@ -45,8 +45,7 @@ struct plain_files {
 	size_t gathered_bytes;
 
 	uint64_t shared;
-	dev_t unshared; /* the file system that cannot share blocks with the image, if `is_unshared`
-			 */
+	dev_t unshared; /* if `is_unshared`: the file system that cannot share with the image's */
 	bool is_unshared;
 	bool is_unwritable; /* errno has the reason */
 	unsigned char compare[2][COMPARE_BYTES];
@@ -66,6 +65,7 @@ struct plain_files *plain_files_new(struct image_writer *image, struct erofs_lin
 	struct plain_files *files = require_memory(calloc(1, sizeof *files));
 	files->image = image;
 	files->linker = linker;
+	files->arena = arena_new();
 	return files;
 }
 
@@ -74,7 +74,7 @@ void plain_files_free(struct plain_files *files)
 	if (!files)
 		return;
 	table_free(&files->table);
-	free(files->v);
+	arena_free(files->arena);
 	free(files);
 }
 
@@ -167,7 +167,7 @@ static const struct placed *find_same(
 	struct table_search search = table_search(hash);
 	errno = 0;
 	for (size_t i; table_next(&files->table, &search, &i);) {
-		const struct placed *placed = &files->v[i];
+		const struct placed *placed = &files->placed.v[i];
 		if (placed->hash != hash || placed->size != source->size)
 			continue;
 		if (is_same_file(placed, source) || has_bytes(files, source, placed->place))
@@ -181,16 +181,13 @@ static const struct placed *find_same(
 static void remember(
 	struct plain_files *files, const struct source *source, uint64_t hash, uint64_t place)
 {
-	if (files->n == files->capacity) {
-		files->capacity = files->capacity ? files->capacity * 2 : 1024;
-		files->v = require_memory(realloc(files->v, files->capacity * sizeof *files->v));
-	}
-	table_add(NULL, &files->table, hash, files->n);
-	files->v[files->n++] = (struct placed){.size = source->size,
+	const struct placed placed = {.size = source->size,
 		.place = place,
 		.hash = hash,
 		.device = source->st.st_dev,
 		.inode = source->st.st_ino};
+	table_add(NULL, &files->table, hash, files->placed.n);
+	vec_push(files->arena, &files->placed, placed);
 }
 
 /* ---- whole pages ---- */
