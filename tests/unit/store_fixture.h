@@ -128,6 +128,31 @@ static const char odd_store[] =
 	"head -c 100000 /dev/urandom > ../b-tree/own; cp random-262145 ../b-tree/again; cp "
 	"../b-tree/own ../h-own\n";
 
+/* As odd_store, with names that fit into a directory of erofs-utils. */
+static inline void make_erofs_oddities(struct fixture *f)
+{
+	shell(f, arena_printf(f->arena, "LONG=250\n%s", odd_store), NULL, NULL);
+}
+
+/* Compares the tree that erofs-utils extracts from $1 with scratch/store, without owners. */
+static const char extract_erofs[] =
+	"fsck.erofs \"$1\" >log 2>&1 || { cat log; false; }\n"
+	"rm -rf x; fsck.erofs --extract=x --overwrite --no-preserve-owner --no-preserve-perms "
+	"\"$1\" >log 2>&1 || { cat log; false; }\n"
+	"diff -r --no-dereference -x .links store x; chmod -R u+w x; rm -rf x";
+
+/* Whether the kernel mounts the image; prints why the test is skipped if not. */
+static inline bool kernel_mounts(struct fixture *f, const char *image, const char *type)
+{
+	const bool mounts =
+		shell_try(f, "mkdir -p m; mount -t \"$2\" -o loop,ro \"$1\" m && umount m", image,
+			type)
+			.exit_status == 0;
+	if (!mounts)
+		print_message("skipped: no loop devices or no %s here\n", type);
+	return mounts;
+}
+
 /* Runs the script with the image mounted at m. */
 static inline void with_mount(struct fixture *f, const char *image, const char *script)
 {
