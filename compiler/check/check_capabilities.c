@@ -6,15 +6,27 @@
 #include "compiler/check/required_features.h"
 #include "compiler/storage/guest.h"
 
-/* "; supported by qemu, crosvm", or "" if no hypervisor supports it */
+/*
+ * "; supported by crosvm, and by firecracker from version 1.14 on", or "" if no other hypervisor
+ * supports it
+ */
 static const char *who_can(const struct checker *checker, enum feature feature)
 {
-	const char *names = NULL;
-	for (const struct backend *const *other = backends; *other; other++)
-		if ((*other)->capabilities[feature].can == CAN)
-			names = arena_printf(checker->arena, "%s%s%s", names ? names : "",
-				names ? ", " : "", (*other)->name);
-	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
+	const char *always = NULL, *sometimes = NULL;
+	for (const struct backend *const *other = backends; *other; other++) {
+		const struct capability *capability = &(*other)->capabilities[feature];
+		if (capability->can == CAN)
+			always = arena_printf(checker->arena, "%s%s%s", always ? always : "",
+				always ? ", " : "", (*other)->name);
+		else if (capability->can == CAN_WHEN && *other != checker->backend)
+			sometimes = arena_printf(checker->arena, "%s%s%s %s",
+				sometimes ? sometimes : "", sometimes ? ", and by " : "",
+				(*other)->name, capability->reason);
+	}
+	if (!always && !sometimes)
+		return "";
+	return arena_printf(checker->arena, "; supported by %s%s%s", always ? always : "",
+		always && sometimes ? ", and by " : "", sometimes ? sometimes : "");
 }
 
 /* Returns why a hypervisor refuses a use, or NULL if it does not. */
