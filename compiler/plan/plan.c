@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/nix_hash.h"
@@ -244,6 +245,24 @@ static bool check_host(struct planner *planner)
 	return true;
 }
 
+/*
+ * The host may be another machine, so this is only a warning; but no script, not even
+ * microvm-check, could report a shell that is missing.
+ */
+static void warn_of_shell(struct planner *planner)
+{
+	const struct vm *vm = planner->plan->vm;
+	const struct pos *where = vm_where(vm, &vm->host_shell);
+	const char *path =
+		arena_strndup(planner->arena, vm->host_shell, strcspn(vm->host_shell, " "));
+	if (!where || vm->host_system != HOST_NATIVE || access(path, X_OK) == 0)
+		return;
+	diag_warning(planner->diag, where, "missing-shell",
+		"hostShell: %s %s on this machine; none of the runner's scripts starts where it "
+		"is missing",
+		path, path_exists(path) ? "cannot be executed" : "does not exist");
+}
+
 static bool check_kernel(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -327,6 +346,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	     closed = system->rootfs ? plan_rootfs(&planner) : plan_closure(&planner, jobs, meter);
 	ok &= closed;
 	ok &= check_host(&planner);
+	warn_of_shell(&planner);
 	ok &= check_memory(&planner);
 	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);
 	if (system->rootfs && closed)
