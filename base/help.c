@@ -42,15 +42,24 @@ void help_text(FILE *out, const char *text)
 	print_wrapped(out, text, 0, 0);
 }
 
-void help_commands(FILE *out, const struct argument_table *table)
+/* The command's name without the group's; NULL if it does not belong to the group. */
+static const char *name_in_group(const char *name, const char *group)
+{
+	const size_t length = strlen(group);
+	return strncmp(name, group, length) == 0 && name[length] == ' ' ? name + length + 1 : NULL;
+}
+
+void help_commands(FILE *out, const struct argument_table *table, const char *group)
 {
 	for (size_t i = 0; i < table->ncommands; i++) {
 		char head[HEAD_BYTES];
 		const struct argument_command *command = &table->commands[i];
-		snprintf(head, sizeof head, "%s%s%s", command->name, *command->words ? " " : "",
+		const char *name = group ? name_in_group(command->name, group) : command->name;
+		if (!name || !command->doc)
+			continue;
+		snprintf(head, sizeof head, "%s%s%s", name, *command->words ? " " : "",
 			command->words);
-		if (command->doc)
-			help_item(out, head, command->doc);
+		help_item(out, head, command->doc);
 	}
 }
 

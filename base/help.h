@@ -15,8 +15,11 @@ void help_item(FILE *out, const char *head, const char *text);
 void help_text(FILE *out, const char *text);
 /* "  -o, --output PATH    build the runner at PATH" */
 void help_option(FILE *out, const struct argument_row *row, const char *doc);
-/* Lists the commands that have a description. */
-void help_commands(FILE *out, const struct argument_table *table);
+/*
+ * Lists the commands that have a description; with a group ("cache"), only its commands, without
+ * the group's name.
+ */
+void help_commands(FILE *out, const struct argument_table *table, const char *group);
 /* Prints the usage, the description and the options of one command. */
 void help_command(FILE *out, const struct argument_table *table, size_t command);
 /* Lists the options that all commands have. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_pack: the command that only compresses store paths into the cache. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,16 +75,35 @@ static bool is_inside(const char *path, const char *store_dir)
 	return strncmp(path, store_dir, length) == 0 && path[length] == '/';
 }
 
-/* A path outside the store is often a link to one inside, such as "result". */
-static const char *store_path_of(struct arena *arena, const char *word, const char *store_dir)
+/*
+ * A path outside the store is often a link to one inside, such as "result". NULL, with an error, if
+ * it does not exist; loading reports that for a path inside.
+ */
+static const char *store_path_of(struct session *session, const char *word, const char *store_dir)
 {
 	if (is_inside(word, store_dir))
 		return word;
-	char *target = realpath(word, NULL);
-	const char *path = target && is_inside(target, store_dir) ? arena_strdup(arena, target)
-								  : path_absolute(arena, word);
-	free(target);
-	return path;
+	const char *target = path_real(session->arena, word);
+	if (!target && errno == ENOENT)
+		diag_error(session->diag, STATUS_INPUT, NULL, "missing-path", "%s does not exist",
+			word);
+	else if (!target)
+		diag_error(session->diag, STATUS_INPUT, NULL, "missing-path",
+			"cannot access %s: %s", word, strerror(errno));
+	return target && !is_inside(target, store_dir) ? path_absolute(session->arena, word)
+						       : target;
+}
+
+static bool add_roots(
+	struct session *session, const struct strings *words, struct closure_request *request)
+{
+	bool ok = true;
+	for (size_t i = 0; i < words->n; i++) {
+		const char *path = store_path_of(session, words->v[i], session->vm->store_dir);
+		vec_push(session->arena, &request->roots, path);
+		ok &= path != NULL;
+	}
+	return ok;
 }
 
 static bool load_closure(struct session *session, const struct strings *words)
@@ -94,9 +114,8 @@ static bool load_closure(struct session *session, const struct strings *words)
 		.file_pos = vm_where(vm, &vm->closure),
 		.jobs = settings_jobs(&session->settings),
 		.meter = session->meter};
-	for (size_t i = 0; i < words->n; i++)
-		vec_push(session->arena, &request.roots,
-			store_path_of(session->arena, words->v[i], vm->store_dir));
+	if (!add_roots(session, words, &request))
+		return false;
 	session->plan = (struct plan){.vm = vm};
 	return closure_load(session->arena, session->diag, &request, &session->plan.closure);
 }

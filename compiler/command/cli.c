@@ -319,7 +319,9 @@ static const char *similar_command(const char *word)
 		{"boot", "run"}, {"up", "run"}, {"validate", "check"}, {"lint", "check"},
 		{"new", "init"}, {"create", "init"}, {"make", "build"}, {"compile", "build"},
 		{"graph", "why"}, {"du", "size"}, {"gc", "cache gc"}, {"clean", "cache gc"},
-		{"explain", "options"}};
+		{"explain", "options"}, {"cache clean", "cache gc"}, {"cache prune", "cache gc"},
+		{"cache trim", "cache gc"}, {"cache list", "cache stats"},
+		{"cache info", "cache stats"}, {"cache check", "cache verify"}};
 	const char *names[countof(commands)];
 	for (size_t i = 0; i < countof(elsewhere); i++)
 		if (strcmp(elsewhere[i].word, word) == 0)
@@ -371,7 +373,7 @@ static void print_overview(FILE *out)
 		"Several descriptions are merged, from left to right. \"mvmbuild build --help\" "
 		"lists the options of a build.");
 	fputs("\ncommands:\n", out);
-	help_commands(out, &table);
+	help_commands(out, &table, NULL);
 	fputs("\noptions of all commands:\n", out);
 	help_common_options(out, &table);
 	fputs("\nexit status:\n", out);
@@ -384,20 +386,23 @@ static void print_overview(FILE *out)
 	help_item(out, "130", "a signal interrupted the program");
 }
 
-/* Prints the help of `command`, or of all commands of a group, or of the whole program. */
+static void print_group(FILE *out, const char *group)
+{
+	fprintf(out,
+		"usage: mvmbuild %s ACTION [OPTIONS] ARGUMENTS\n"
+		"       mvmbuild %s ACTION --help\n"
+		"\nactions:\n",
+		group, group);
+	help_commands(out, &table, group);
+}
+
+/* Prints the help of `command`, or of a group of commands, or of the whole program. */
 static void print_help(FILE *out, size_t command, const struct strings *words)
 {
-	const char *between = "";
 	if (command != ARGUMENT_NO_COMMAND)
 		help_command(out, &table, command);
 	else if (words->n && is_group(words->v[0]))
-		for (size_t i = 0; i < countof(commands); i++) {
-			if (strncmp(commands[i].name, words->v[0], strlen(words->v[0])) != 0)
-				continue;
-			fputs(between, out);
-			help_command(out, &table, i);
-			between = "\n";
-		}
+		print_group(out, words->v[0]);
 	else
 		print_overview(out);
 }
@@ -495,7 +500,7 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 	if (!arguments_check(arena, diag, &table, command, &arguments) || !stored)
 		return false;
 	const bool is_unknown = command == ARGUMENT_NO_COMMAND && arguments.words.n > 0 &&
-		!is_group(arguments.words.v[0]);
+		(!is_group(arguments.words.v[0]) || arguments.words.n > 1);
 	if (cli->help && is_unknown)
 		return no_command(arena, diag, &arguments.words);
 	if (cli->help)
