@@ -147,7 +147,7 @@ static const struct argument_row rows[] = {
 		.doc = "build the runner at PATH (default: result-HOSTNAME)"},
 	{'o', "output", STRING(output, "PATH"), .commands = BIT(HOST),
 		.doc = "build the directory at PATH (default: result-host)"},
-	{'M', "depfile", STRING(depfile, "FILE"), .commands = BIT(BUILD) | BIT(RUN),
+	{'M', "depfile", STRING(depfile, "FILE"), .commands = BUILDS,
 		.doc = "write the inputs of the build to FILE, as a rule for make or ninja; also "
 		       "-MD FILE"},
 	{.name = "hypervisor",
@@ -441,6 +441,9 @@ static bool check_combination(struct diag *diag, const struct cli *cli)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"check --json prints the matrix and needs --matrix; use --format json for "
 			"messages as JSON");
+	if (cli->dry_run && cli->depfile)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"--dry-run builds nothing, so it writes no --depfile; remove one of them");
 	if (cli->json && cli->html)
 		return diag_error(
 			diag, STATUS_USAGE, NULL, "usage", "--json and --html exclude each other");

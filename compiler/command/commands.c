@@ -347,24 +347,24 @@ static bool run_options(struct invocation *call)
 	return true;
 }
 
-/* The files that describe the host and its VMs. */
-static void host_inputs(struct arena *arena, const struct fleet *fleet, struct inputs *inputs)
+static bool build_host(
+	struct invocation *call, struct progress *progress, struct fleet *fleet, const char *output)
 {
-	inputs_add(arena, inputs, fleet->file);
-	for (size_t i = 0; i < fleet->vms.n; i++) {
-		const char *source = fleet->vms.v[i].config ? NULL : fleet->vms.v[i].source;
-		if (source)
-			inputs_add(arena, inputs,
-				source[0] == '/' ? source
-						 : path_join(arena, path_parent(arena, fleet->file),
-							   source));
-	}
+	const char *depfile = call->cli.depfile;
+	if (depfile && !depfile_check(call->arena, call->diag, depfile, output))
+		return false;
+	/* Before the host: a build that fails leaves the old one. */
+	if (depfile && !depfile_write(call->arena, call->diag, depfile, output, &fleet->inputs))
+		return false;
+	if (!fleet_build(&call->session, progress, fleet, output, &call->changed))
+		return false;
+	call->output = path_absolute(call->arena, output);
+	inputs_settle(call->arena, &fleet->inputs, call->output);
+	return true;
 }
 
 static bool run_host(struct invocation *call)
 {
-	struct inputs inputs;
-	inputs_begin(&inputs);
 	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
 	const char *output = call->cli.output ? call->cli.output : "result-host";
 	struct progress progress;
@@ -373,19 +373,13 @@ static bool run_host(struct invocation *call)
 	call->session.meter = progress_meter(&progress);
 	bool ok = fleet_plan(&call->session, call->cli.words.v[0], fleet);
 	progress_clear(&progress);
-	if (ok && call->cli.dry_run) {
+	if (ok && call->cli.dry_run)
 		fleet_print_changes(&call->session, fleet, output);
-		fleet_free(fleet);
-		return true;
-	}
-	ok = ok && fleet_build(&call->session, &progress, fleet, output, &call->changed);
-	if (ok)
-		host_inputs(call->arena, fleet, &inputs);
+	else if (ok)
+		ok = build_host(call, &progress, fleet, output);
 	fleet_free(fleet);
-	if (!ok)
-		return false;
-	call->output = path_absolute(call->arena, output);
-	inputs_settle(call->arena, &inputs, call->output);
+	if (!ok || call->cli.dry_run)
+		return ok;
 	if (!call->cli.settings.quiet && progress.style != PROGRESS_JSON)
 		fprintf(stderr, "%zu VM%s%s\n", fleet->vms.n, plural(fleet->vms.n),
 			call->changed ? "" : ", nothing has changed");

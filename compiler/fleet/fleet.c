@@ -219,6 +219,7 @@ static bool keep(
 	vm->fingerprint = arena_strdup(arena, fingerprint);
 	vm->toplevel = arena_strdup(arena, own->plan.system.toplevel);
 	gcroots_collect(arena, &own->plan, &fleet->roots);
+	inputs_collect(arena, &own->input.files, &own->plan, &fleet->inputs);
 	if (own->vm->store_on_disk) {
 		vm->disk = storage_store_disk(own->vm);
 		vm->disk_key = disk_image_key(arena, &own->plan);
@@ -333,6 +334,8 @@ bool fleet_read(struct session *session, const char *file, struct fleet *fleet)
 	struct node *description = NULL;
 	*fleet = (struct fleet){
 		.file = file, .places = places_new(session->arena), .shared = shared_new()};
+	inputs_begin(&fleet->inputs);
+	inputs_add(session->arena, &fleet->inputs, file);
 	if (!read_file(session, file, &description))
 		return false;
 	sort_vms(session->arena, &description);

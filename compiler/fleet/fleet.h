@@ -14,6 +14,7 @@
 #define MVM_COMPILER_FLEET_FLEET_H
 
 #include "compiler/runner/gcroots.h"
+#include "compiler/session/depfile.h"
 #include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
@@ -44,6 +45,7 @@ struct fleet {
 		size_t n;
 	} vms;
 	struct gcroots_paths roots; /* of all VMs */
+	struct inputs inputs;       /* of the host's file and all VMs */
 	struct places *places;
 	struct shared *shared;
 };

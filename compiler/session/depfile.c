@@ -2,6 +2,7 @@
 #include "compiler/session/depfile.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,13 +71,24 @@ static bool add_link_directories(
 	return links > 0;
 }
 
+/* Whether the name of a file, or of links (kind 'l'), was not added before. */
+static bool is_new(struct arena *arena, struct inputs *inputs, char kind, const char *name)
+{
+	const char *key = arena_printf(arena, "%c%s", kind, name);
+	if (string_map_find(&inputs->known, key) != SIZE_MAX)
+		return false;
+	string_map_set(arena, &inputs->known, key, 0);
+	return true;
+}
+
 static void add_named(
 	struct arena *arena, struct inputs *inputs, const char *path, const char *store_dir)
 {
-	if (!add_link_directories(arena, inputs, path, store_dir))
+	if (!is_new(arena, inputs, 'l', path) ||
+		!add_link_directories(arena, inputs, path, store_dir))
 		return;
 	const char *target = path_real(arena, path);
-	vec_push(arena, &inputs->links, path);
+	vec_push(arena, &inputs->links, arena_strdup(arena, path));
 	vec_push(arena, &inputs->targets, target ? target : "");
 }
 
@@ -90,26 +102,30 @@ void inputs_begin(struct inputs *inputs)
 
 static void add_file(struct arena *arena, struct inputs *inputs, const char *path)
 {
-	if (path)
-		vec_push(arena, &inputs->files, path);
+	if (path && is_new(arena, inputs, 'f', path))
+		vec_push(arena, &inputs->files, arena_strdup(arena, path));
+}
+
+static void add_description(
+	struct arena *arena, struct inputs *inputs, const char *path, const char *store_dir)
+{
+	if (strcmp(path, "-") == 0)
+		return;
+	add_file(arena, inputs, path);
+	add_named(arena, inputs, path, store_dir);
 }
 
 void inputs_add(struct arena *arena, struct inputs *inputs, const char *path)
 {
-	add_file(arena, inputs, path);
-	add_named(arena, inputs, path, NULL);
+	add_description(arena, inputs, path, NULL);
 }
 
 void inputs_collect(struct arena *arena, const struct strings *descriptions,
 	const struct plan *plan, struct inputs *inputs)
 {
 	const struct vm *vm = plan->vm;
-	for (size_t i = 0; i < descriptions->n; i++) {
-		if (strcmp(descriptions->v[i], "-") == 0)
-			continue;
-		add_file(arena, inputs, descriptions->v[i]);
-		add_named(arena, inputs, descriptions->v[i], vm->store_dir);
-	}
+	for (size_t i = 0; i < descriptions->n; i++)
+		add_description(arena, inputs, descriptions->v[i], vm->store_dir);
 	add_file(arena, inputs, vm->closure);
 	add_file(arena, inputs, plan->system.rootfs ? plan->system.rootfs : plan->system.toplevel);
 	add_file(arena, inputs, plan->system.kernel.path);

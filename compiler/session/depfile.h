@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depfile: the inputs of a runner, for make and ninja.
+ * depfile: the inputs of a runner or of a host, for make and ninja.
  *
  * Both compare the modification times of files, and both follow symbolic links. When a link is
  * replaced, the only time that changes is that of the directory that holds it, so such directories
@@ -12,10 +12,12 @@
 
 #include <time.h>
 
+#include "base/string_map.h"
 #include "compiler/plan/plan.h"
 
 struct inputs {
 	struct strings files;       /* descriptions and the files that they name; no "-" */
+	struct string_map known;    /* the files and the links, each once */
 	struct strings directories; /* of the links on the way to the files */
 	struct strings links;       /* names with links in them, and what they led to */
 	struct strings targets;
@@ -25,13 +27,13 @@ struct inputs {
 /* Call before the description is read. */
 void inputs_begin(struct inputs *inputs);
 /*
- * Collects the inputs of a plan. `descriptions` are the files of the command line. Store paths
+ * Adds the inputs of a plan, as copies. `descriptions` are the files that were merged. Store paths
  * never change, so only those that the description names are listed.
  */
 void inputs_collect(struct arena *arena, const struct strings *descriptions,
 	const struct plan *plan, struct inputs *inputs);
 
-/* Adds a file, with the links that lead to it. */
+/* Adds a file that was read, with the links that lead to it; "-" is none. */
 void inputs_add(struct arena *arena, struct inputs *inputs, const char *path);
 
 /* Refuses a path inside the output, which is replaced as a whole. */

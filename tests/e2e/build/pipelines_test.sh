@@ -16,7 +16,7 @@ other_hash=1${fixture_hash#?}
 cp -r "$test_dir/store/$fixture_hash-system" "$test_dir/store/$other_hash-other"
 log=$test_dir/log
 
-# The page's blocks: $test_dir/make1, make2, ninja1, sh1.
+# The page's blocks: $test_dir/make1, make2, make3, ninja1, sh1.
 awk -v dir="$test_dir" '
 	/^```[a-z]+$/ {
 		kind = substr($0, 4)
@@ -51,7 +51,11 @@ point() {
 calls() { "$@" >"$log" 2>&1 && grep -q '^/.*/out$' "$log"; }
 settled() { ! calls "$@" && ! calls "$@"; }
 
-is_system() { [ "$(jq -r .toplevel out/share/microvm/vm.json)" = "$test_dir/store/$1" ]; }
+is_system() {
+	local runner=out
+	if [ -e out/runners ]; then runner=out/runners/vm; fi
+	[ "$(jq -r .toplevel "$runner"/share/microvm/vm.json)" = "$test_dir/store/$1" ]
+}
 
 # common TOOL...: the checks for every tool, in a directory with its recipe.
 common() {
@@ -61,7 +65,8 @@ common() {
 	sleep 0.02 # longer than a tick of the file system's clock
 	touch vm.yaml
 	check "$tool calls mvmbuild for a touched description" calls "$@"
-	expect "a touched description leaves the output up to date" "$log" 'out is up to date'
+	expect "a touched description leaves the output up to date" "$log" \
+		'out is up to date|nothing has changed'
 	check "$tool has nothing to do after an output was found up to date" settled "$@"
 	sleep 0.02
 	point "$other_hash-other"
@@ -110,7 +115,7 @@ check "make has nothing to do after the description's link was replaced" settled
 
 project plain links/system
 {
-	cat "$test_dir/make2"
+	cat "$test_dir/make3"
 	printf 'copy: out\n\tdate >copy\n'
 } >Makefile
 check "a rule that always calls mvmbuild builds the runner" make copy
@@ -127,13 +132,21 @@ check "make has nothing to do afterwards without a dependency file" settled make
 # ---- a host ----
 
 project host links/system
-printf 'vms:\n  vm: {source: vm.yaml}\n' >host.yaml
-printf 'out: host.yaml vm.yaml\n\tmvmbuild host $< -o $@\n' >Makefile
-check "make builds a host" calls make
+printf 'vms:\n  vm: {source: vm.yaml}\n  twin: {source: vm.yaml}\n' >host.yaml
+cp "$test_dir/make2" Makefile
+common make
+check "the dependency file of a host names each input once" \
+	test -z "$(grep '^  ' out.d | sort | uniq -d)"
+check "the dependency file of a host names the host file and the kernel" \
+	test "$(grep -cE "^  (host.yaml|$test_dir/kernel) " out.d)" = 2
 sleep 0.02
-touch vm.yaml
-check "make calls mvmbuild for a touched description of a host" calls make
-check "make has nothing to do after a host was found up to date" settled make
+touch host.yaml
+check "make calls mvmbuild for a touched host file" calls make
+check "make has nothing to do after the host file was touched" settled make
+sed -i 's/twin:/other:/' host.yaml
+check "make builds a changed host" calls make
+check "the changed host is there" test -d out/runners/other
+check "make has nothing to do after a change of the host" settled make
 
 # ---- an input that changes during the build ----
 
@@ -164,6 +177,11 @@ check "the recipe for SARIF writes a document" \
 if command -v ninja >/dev/null; then
 	project ninja links/system
 	cp "$test_dir/ninja1" build.ninja
+	common ninja
+	project ninja-host links/system
+	printf 'vms:\n  vm: {source: vm.yaml}\n' >host.yaml
+	sed "s/= mvmbuild/& host/; s/vm.yaml/host.yaml/" "$test_dir/ninja1" \
+		>build.ninja
 	common ninja
 else
 	skip "ninja" "needs ninja (ninja-build)"
