@@ -61,7 +61,9 @@ step "a key and a password" 'ssh-keygen'
 step "the description and the build" 'mvmbuild vm.yaml'
 
 start "first start"
-expect "the console has a login prompt" "$console" 'debian login:'
+# getty waits until the boot is over, unlike sshd.
+check "the console has a login prompt" \
+	wait_while_alive "$vm_pid" grep -q 'debian login:' "$console"
 check "the system is up" guest 'systemctl is-system-running --wait'
 check "the guest reaches the package server" guest "curl -sfIm 60 $mirror/ >/dev/null"
 check "su keeps its set-ID bit" guest 'test -u /usr/bin/su'
