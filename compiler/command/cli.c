@@ -29,11 +29,12 @@ static const struct argument_command commands[] = {
 		"build, then run the VM in the foreground; its state directory, with volumes and "
 		"sockets, is the current directory",
 		1, ANY},
-	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...",
+	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...|HOST",
 		"list the space that each root and store path takes, largest first; for a "
-		"description, as far as it is known without a build",
+		"description, as far as it is known without a build; HOST is a host file or the "
+		"output of host",
 		1, ANY},
-	[COMMAND_WHY] = {"why", "RUNNER|VM.yaml... PATH",
+	[COMMAND_WHY] = {"why", "RUNNER|VM.yaml...|HOST PATH",
 		"show the references that bring in a store path, and the paths that would go with "
 		"it; PATH may be the name of a package",
 		2, ANY},

@@ -13,12 +13,12 @@
 #include "compiler/check/check.h"
 #include "compiler/command/docgen.h"
 #include "compiler/command/schema.h"
+#include "compiler/command/host_vms.h"
 #include "compiler/command/init.h"
 #include "compiler/command/nixgen.h"
 #include "compiler/command/option_help.h"
 #include "compiler/describe/options.h"
 #include "compiler/fleet/fleet.h"
-#include "compiler/inspect/inspect.h"
 #include "compiler/plan/report.h"
 #include "compiler/plan/summary.h"
 #include "compiler/session/build.h"
@@ -138,25 +138,27 @@ static bool check_matrix(struct session *session, bool json)
 	return true;
 }
 
+struct host_report {
+	struct json_object *(*make)(struct session *);
+	struct json_object *vms;
+};
+
+static bool add_report(void *context, const char *name, struct session *own)
+{
+	const struct host_report *report = context;
+	struct json_object *one = report->make(own);
+	json_object_object_add(report->vms, name, one);
+	return one;
+}
+
 /* Makes a report on each VM of a host, below the VM's name: {"vms": {...}}; NULL after an error. */
 static struct json_object *report_host(
-	struct invocation *call, const char *file, struct json_object *(*report)(struct session *))
+	struct invocation *call, const char *file, struct json_object *(*make)(struct session *))
 {
-	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
-	struct json_object *whole = json_object_new_object(), *vms = json_object_new_object();
-	bool ok = fleet_read(&call->session, file, fleet);
-	for (size_t i = 0; i < fleet->vms.n; i++) {
-		const struct fleet_vm *vm = &fleet->vms.v[i];
-		struct session own;
-		struct json_object *one = NULL;
-		if (fleet_begin_vm(&call->session, fleet, vm, call->arena, call->diag, &own))
-			one = report(&own);
-		ok &= one != NULL;
-		json_object_object_add(vms, vm->name, one);
-	}
-	fleet_free(fleet);
-	json_object_object_add(whole, "vms", vms);
-	if (ok)
+	struct host_report report = {make, json_object_new_object()};
+	struct json_object *whole = json_object_new_object();
+	json_object_object_add(whole, "vms", report.vms);
+	if (host_each_vm(call, file, add_report, &report))
 		return whole;
 	json_object_put(whole);
 	return NULL;
@@ -180,18 +182,6 @@ static bool check_host_matrix(struct invocation *call, const char *file)
 		print_json(call->arena, json_object_get(whole));
 	json_object_put(whole);
 	return true;
-}
-
-/*
- * The host file that is given in place of a description; NULL: it is not a host file. A pipe can
- * only be read once, so it is taken for a description.
- */
-static const char *host_file(const struct invocation *call)
-{
-	const struct strings *words = &call->cli.words;
-	if (words->n != 1 || !path_is_regular_file(words->v[0]))
-		return NULL;
-	return fleet_is_host(words->v[0]) ? words->v[0] : NULL;
 }
 
 static bool check_host(struct invocation *call, const char *file)
@@ -219,23 +209,23 @@ static void print_plan(struct arena *arena, const struct plan *plan, const char 
 	fputs(plan_summary(arena, plan, path_absolute(arena, runner)), stdout);
 }
 
-struct host_report {
+struct host_plans {
 	const char *output;
 	struct json_object *vms; /* NULL: text is printed */
 };
 
 /* All plans were made before, to find mistakes; each is made again, because only one is kept. */
 static bool plan_one(struct invocation *call, const struct fleet *fleet, const struct fleet_vm *vm,
-	const struct host_report *report)
+	const struct host_plans *plans)
 {
 	struct session own;
 	struct arena *arena = arena_new();
 	const bool ok = fleet_plan_vm(&call->session, fleet, vm, arena, call->diag, &own);
-	if (ok && report->vms)
-		json_object_object_add(report->vms, vm->name, report_plan(arena, &own.plan));
+	if (ok && plans->vms)
+		json_object_object_add(plans->vms, vm->name, report_plan(arena, &own.plan));
 	else if (ok)
 		print_plan(arena, &own.plan,
-			arena_printf(arena, "%s/runners/%s", report->output, vm->name));
+			arena_printf(arena, "%s/runners/%s", plans->output, vm->name));
 	arena_free(arena);
 	return ok;
 }
@@ -243,20 +233,20 @@ static bool plan_one(struct invocation *call, const struct fleet *fleet, const s
 static bool plan_host(struct invocation *call, const char *file)
 {
 	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
-	struct host_report report = {.output = "result-host"};
+	struct host_plans plans = {.output = "result-host"};
 	bool ok = fleet_plan(&call->session, file, fleet);
 	if (ok && call->cli.json)
-		report.vms = json_object_new_object();
+		plans.vms = json_object_new_object();
 	for (size_t i = 0; ok && i < fleet->vms.n; i++) {
 		if (i && !call->cli.json)
 			fputs("\n", stdout);
-		ok = plan_one(call, fleet, &fleet->vms.v[i], &report);
+		ok = plan_one(call, fleet, &fleet->vms.v[i], &plans);
 	}
 	if (!ok)
-		json_object_put(report.vms);
-	else if (report.vms) {
+		json_object_put(plans.vms);
+	else if (plans.vms) {
 		struct json_object *whole = json_object_new_object();
-		json_object_object_add(whole, "vms", report.vms);
+		json_object_object_add(whole, "vms", plans.vms);
 		print_json(call->arena, whole);
 	}
 	fleet_free(fleet);
@@ -387,32 +377,6 @@ static bool run_host(struct invocation *call)
 	return true;
 }
 
-/* ---- reports ---- */
-
-static bool run_size(struct invocation *call)
-{
-	return call->cli.html ? inspect_size_page(&call->session, call->cli.html)
-			      : inspect_size(&call->session, call->cli.json);
-}
-
-static bool run_why(struct invocation *call)
-{
-	/* the last word is the path */
-	const struct strings *words = &call->cli.words;
-	call->session.input.files.n = words->n - 1;
-	return inspect_why(&call->session, words->v[words->n - 1], call->cli.json);
-}
-
-static bool run_diff(struct invocation *call)
-{
-	const char *const *runners = call->cli.words.v;
-	bool differ;
-	if (!inspect_diff(call->arena, call->diag, runners[0], runners[1], call->cli.json, &differ))
-		return false;
-	call->status = differ ? STATUS_DIFFERENT : STATUS_OK;
-	return true;
-}
-
 /* ---- */
 
 bool command_run(struct invocation *call)
@@ -422,9 +386,9 @@ bool command_run(struct invocation *call)
 		[COMMAND_CHECK] = run_check,
 		[COMMAND_PLAN] = run_plan,
 		[COMMAND_RUN] = run_vm,
-		[COMMAND_SIZE] = run_size,
-		[COMMAND_WHY] = run_why,
-		[COMMAND_DIFF] = run_diff,
+		[COMMAND_SIZE] = report_size,
+		[COMMAND_WHY] = report_why,
+		[COMMAND_DIFF] = report_diff,
 		[COMMAND_INIT] = run_init,
 		[COMMAND_HOST] = run_host,
 		[COMMAND_CACHE_PACK] = cache_pack,

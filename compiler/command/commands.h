@@ -31,4 +31,9 @@ bool cache_check(struct invocation *call);
 /* cache_pack.c */
 bool cache_pack(struct invocation *call);
 
+/* reports.c */
+bool report_size(struct invocation *call);
+bool report_why(struct invocation *call);
+bool report_diff(struct invocation *call);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dry_run: predicts what a build of the host would change in its output. */
+/* dry_run: lists what an output has, and predicts what a build of the host would change in it. */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +22,29 @@ static struct json_object *old_vms(
 		*whole = json_tokener_parse(text.p);
 	json_object_object_get_ex(*whole, "vms", &vms);
 	return json_object_is_type(vms, json_type_object) ? vms : NULL;
+}
+
+bool fleet_is_built(struct arena *arena, const char *directory)
+{
+	return path_is_directory(directory) &&
+		path_exists(path_join(arena, directory, FLEET_MANIFEST));
+}
+
+bool fleet_built_names(struct session *session, const char *output, struct strings *names)
+{
+	struct json_object *whole, *vms = old_vms(session, output, &whole);
+	*names = (struct strings){0};
+	if (vms) {
+		json_object_object_foreach(vms, name, vm)
+		{
+			(void)vm;
+			vec_push(session->arena, names, arena_strdup(session->arena, name));
+		}
+	}
+	json_object_put(whole);
+	return vms ||
+		diag_error(session->diag, STATUS_INPUT, NULL, "bad-manifest",
+			"%s/%s does not list the VMs", output, FLEET_MANIFEST);
 }
 
 static const char *change(struct json_object *old, const struct fleet_vm *vm)

@@ -81,6 +81,10 @@ bool fleet_write(struct session *session, const struct fleet *fleet, const char 
 const char *fleet_manifest(struct session *session, const struct fleet *fleet);
 #define FLEET_MANIFEST "host.json"
 enum { FLEET_MANIFEST_BYTES = 64 << 20 };
+/* Whether a directory is an output of `mvmbuild host`. */
+bool fleet_is_built(struct arena *arena, const char *directory);
+/* Lists the VMs in such a directory. */
+bool fleet_built_names(struct session *session, const char *output, struct strings *names);
 /*
  * Prints for each VM whether a build would change it in `output`, which need not exist, and lists
  * the VMs in it that are no longer declared.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* size: the command `size`, with its output as text and as JSON. */
+/* size: the report of the command `size`, as text and as JSON. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -9,54 +9,54 @@
 #include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
-#include "compiler/plan/report.h"
 
 /* ---- text ---- */
 
-static void print_head(struct arena *arena, const struct sizes *sizes)
+static void print_head(struct arena *arena, struct buf *out, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
-	printf("%s: %zu store path%s, %s", printable_text(arena, packed->name), packed->closure.n,
-		plural(packed->closure.n), size_text(arena, sizes->total.raw));
+	buf_printf(out, "%zu store path%s, %s", packed->closure.n, plural(packed->closure.n),
+		size_text(arena, sizes->total.raw));
 	if (!packed->on_disk)
-		puts("; no store disk");
+		buf_puts(out, "; no store disk\n");
 	else if (packed->disk_bytes)
-		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes),
+		buf_printf(out, "; store disk %s%s\n", size_text(arena, packed->disk_bytes),
 			tree_text(arena, packed));
 	else
-		printf("; not built: %zu path%s in the cache, compressed %s\n",
+		buf_printf(out, "; not built: %zu path%s in the cache, compressed %s\n",
 			packed->closure.n - sizes->total.unknown,
 			plural(packed->closure.n - sizes->total.unknown),
 			stored_text(arena, sizes, &sizes->total));
 }
 
-static void print_row(
-	struct arena *arena, const struct sizes *sizes, size_t path, const struct size *alone)
+static void print_row(struct arena *arena, struct buf *out, const struct sizes *sizes, size_t path,
+	const struct size *alone)
 {
 	const struct path_size *size = &sizes->paths[path];
-	printf("%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw),
+	buf_printf(out, "%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw),
 		stored_text(arena, sizes, &size->own), size_text(arena, size->closure.raw),
 		size_text(arena, alone->raw), size_text(arena, size->closure.raw - alone->raw),
 		printable_text(arena, sizes->packed->closure.v[path].path));
 }
 
-static void print_columns(const char *what)
+static void print_columns(struct buf *out, const char *what)
 {
-	printf("\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone",
+	buf_printf(out, "\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone",
 		"shared", what);
 }
 
-static void sizes_print(struct arena *arena, const struct sizes *sizes)
+static void sizes_print(struct arena *arena, struct buf *out, const struct sizes *sizes)
 {
-	print_head(arena, sizes);
-	print_columns("root");
+	print_head(arena, out, sizes);
+	print_columns(out, "root");
 	for (size_t i = 0; i < sizes->graph.nroots; i++) {
 		const struct size alone = root_alone(sizes, sizes->graph.roots[i]);
-		print_row(arena, sizes, sizes->graph.roots[i], &alone);
+		print_row(arena, out, sizes, sizes->graph.roots[i], &alone);
 	}
-	print_columns("store path");
+	print_columns(out, "store path");
 	for (size_t i = 0; i < sizes->packed->closure.n; i++)
-		print_row(arena, sizes, sizes->by_size[i], &sizes->paths[sizes->by_size[i]].alone);
+		print_row(arena, out, sizes, sizes->by_size[i],
+			&sizes->paths[sizes->by_size[i]].alone);
 }
 
 /* ---- JSON ---- */
@@ -150,18 +150,19 @@ bool inspect_size_page(struct session *session, const char *path)
 		file_rewrite(session->arena, session->diag, path, buf_text(&page), page.n, 0644);
 }
 
-bool inspect_size(struct session *session, bool json)
+bool inspect_size(struct session *session, struct inspection *report)
 {
+	BUF_CLEANUP struct buf text = {0};
 	struct packed packed;
 	struct sizes sizes;
 	if (!measure(session, &packed, &sizes))
 		return false;
-	if (!json) {
-		sizes_print(session->arena, &sizes);
+	report->name = packed.name;
+	if (report->wants_json) {
+		report->json = sizes_json(&sizes);
 		return true;
 	}
-	struct json_object *report = sizes_json(&sizes);
-	fputs(report_text(session->arena, report), stdout);
-	json_object_put(report);
+	sizes_print(session->arena, &text, &sizes);
+	report->text = arena_strdup(session->arena, buf_text(&text));
 	return true;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * why: the command `why`: shows what keeps a path in a closure, and what would be removed with it.
+ * why: the report of the command `why`: what keeps a path in a closure, and what would be removed
+ * with it.
  */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/number.h"
 #include "base/printable.h"
 #include "base/suggest.h"
@@ -11,7 +13,6 @@
 #include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
-#include "compiler/plan/report.h"
 
 enum { NAMES_SHOWN = 10 };
 
@@ -96,8 +97,8 @@ static bool not_in_closure(struct session *session, const struct packed *packed,
 	return false;
 }
 
-static bool find_path(
-	struct session *session, const struct packed *packed, const char *text, size_t *out)
+static bool find_path(struct session *session, const struct packed *packed, const char *text,
+	size_t *out, bool *absent)
 {
 	VEC(size_t) found = {0};
 	for (size_t i = 0; i < packed->closure.n; i++)
@@ -107,7 +108,7 @@ static bool find_path(
 		*out = found.v[0];
 		return true;
 	}
-	if (found.n == 0)
+	if ((*absent = found.n == 0))
 		return not_in_closure(session, packed, text);
 	diag_error(session->diag, STATUS_USAGE, NULL, "ambiguous-path",
 		"\"%s\" matches %zu paths; give the full path", text, found.n);
@@ -163,25 +164,26 @@ static const char *path_text(const struct answer *answer, size_t path)
 	return printable_text(answer->arena, answer->sizes->packed->closure.v[path].path);
 }
 
-static void print_answer(const struct answer *answer)
+static void print_answer(struct buf *out, const struct answer *answer)
 {
 	const struct sizes *sizes = answer->sizes;
 	const struct path_size *size = &sizes->paths[answer->path];
 	const size_t kept_by = sizes->graph.dominator[answer->path];
 	for (size_t i = 0; i < answer->chain.n; i++)
-		printf("%*s%s\n", (int)(2 * i), "", path_text(answer, answer->chain.v[i]));
-	printf("\nreferred to by %zu%s\n", answer->referrers.n, answer->referrers.n ? ":" : "");
+		buf_printf(out, "%*s%s\n", (int)(2 * i), "", path_text(answer, answer->chain.v[i]));
+	buf_printf(out, "\nreferred to by %zu%s\n", answer->referrers.n,
+		answer->referrers.n ? ":" : "");
 	for (size_t i = 0; i < answer->referrers.n; i++)
-		printf("  %s\n", path_text(answer, answer->referrers.v[i]));
+		buf_printf(out, "  %s\n", path_text(answer, answer->referrers.v[i]));
 	if (kept_by != sizes->packed->closure.n)
-		printf("reached only through: %s\n", path_text(answer, kept_by));
-	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store path%s:\n",
+		buf_printf(out, "reached only through: %s\n", path_text(answer, kept_by));
+	buf_printf(out, "\nremoving it saves %s raw, %s compressed, in %zu of %zu store path%s:\n",
 		size_text(answer->arena, size->alone.raw),
 		stored_text(answer->arena, sizes, &size->alone), answer->goes.n,
 		sizes->packed->closure.n, plural(sizes->packed->closure.n));
 	for (size_t i = 0; i < answer->goes.n; i++) {
 		const struct size *own = &sizes->paths[answer->goes.v[i]].own;
-		printf("%10s %11s  %s\n", size_text(answer->arena, own->raw),
+		buf_printf(out, "%10s %11s  %s\n", size_text(answer->arena, own->raw),
 			stored_text(answer->arena, sizes, own),
 			path_text(answer, answer->goes.v[i]));
 	}
@@ -221,28 +223,26 @@ static struct json_object *answer_json(const struct answer *answer)
 	return object;
 }
 
-static void report(struct arena *arena, const struct answer *answer, bool json)
+bool inspect_why(struct session *session, const char *path, struct inspection *report)
 {
-	if (!json) {
-		print_answer(answer);
-		return;
-	}
-	struct json_object *object = answer_json(answer);
-	fputs(report_text(arena, object), stdout);
-	json_object_put(object);
-}
-
-bool inspect_why(struct session *session, const char *path, bool json)
-{
+	BUF_CLEANUP struct buf text = {0};
 	struct packed packed;
 	struct sizes sizes;
 	struct answer answer = {.arena = session->arena, .sizes = &sizes};
-	if (!packed_load(session, &packed) || !find_path(session, &packed, path, &answer.path))
+	if (!packed_load(session, &packed))
+		return false;
+	report->name = packed.name;
+	if (!find_path(session, &packed, path, &answer.path, &report->absent))
 		return false;
 	sizes_make(session->arena, &packed, &sizes);
 	find_chain(&answer);
 	find_referrers(&answer);
 	find_going(&answer);
-	report(session->arena, &answer, json);
+	if (report->wants_json) {
+		report->json = answer_json(&answer);
+		return true;
+	}
+	print_answer(&text, &answer);
+	report->text = arena_strdup(session->arena, buf_text(&text));
 	return true;
 }
