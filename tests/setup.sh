@@ -25,7 +25,7 @@ build libzstd-dev    lib:libzstd     libzstd-devel      libzstd-devel     zstd  
 build libxxhash-dev  lib:libxxhash   xxhash-devel       xxhash-devel      xxhash          xxHash
 build libssl-dev     lib:libcrypto   openssl-devel      libopenssl-devel  openssl         openssl
 build libjson-c-dev  lib:json-c      json-c-devel       libjson-c-devel   json-c          json_c
-build musl-tools     musl-gcc        musl-gcc           -                 musl            musl
+build musl-tools     musl-gcc        musl-gcc           musl-devel        musl            musl
 demo  qemu-system-x86    qemu-system-x86_64
 demo  nix-bin            nix-store
 demo  squashfs-tools     mksquashfs
@@ -131,7 +131,7 @@ missing_elsewhere() {
 install_command() {
 	level=build
 	case $release in
-	fedora*) echo "dnf install $(column 4 | paste -sd ' ') glibc-static" ;;
+	fedora*) echo "dnf install $(column 4 | paste -sd ' ') glibc-static musl-libc-static" ;;
 	opensuse* | sles*) echo "zypper install $(column 5 | paste -sd ' ') glibc-devel-static" ;;
 	arch*) echo "pacman -S --needed $(column 6 | sort -u | paste -sd ' ')" ;;
 	nixos*) echo "nix-shell -p $(column 7 | sort -u | paste -sd ' ') glibc.static" ;;
