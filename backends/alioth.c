@@ -180,6 +180,7 @@ const struct backend alioth_backend = {
 			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
 			[FEATURE_PMEM] = {CAN_NOT, "it has no virtio-pmem", NULL},
+			[FEATURE_STORE_DIRECT] = {CAN_NOT, "it has no option for O_DIRECT", NULL},
 			[FEATURE_QCOW2] = {.can = CAN_NOT},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

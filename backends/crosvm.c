@@ -122,7 +122,7 @@ static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 		argument_text(command, block, value(crosvm->arena, disk->file.path));
 	}
 	if (disk->direct)
-		argument_direct(command, block, disk->file.path, ",direct=true", ",direct=false");
+		argument_direct(command, block, &disk->file, ",direct=true", ",direct=false");
 	else
 		argument_text(command, block, ",direct=false");
 	argument_text(command, block,
@@ -380,6 +380,7 @@ const struct backend crosvm_backend = {
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
 			[FEATURE_PMEM] = {.can = CAN},
+			[FEATURE_STORE_DIRECT] = {.can = CAN},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

@@ -77,7 +77,7 @@ static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
 		argument_text(command, argument, "./");
 	argument_file(command, argument, &disk->file, PIECE_RUNNER);
 	if (disk->direct)
-		argument_direct(command, argument, disk->file.path, ",direct", "");
+		argument_direct(command, argument, &disk->file, ",direct", "");
 	if (disk->read_only)
 		argument_text(command, argument, ",ro");
 }
@@ -264,6 +264,8 @@ const struct backend kvmtool_backend = {
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
 			[FEATURE_PMEM] = {CAN_NOT, "it has no virtio-pmem", NULL},
+			[FEATURE_STORE_DIRECT] = {CAN_NOT,
+				"it maps read-only images, through the page cache", NULL},
 			[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

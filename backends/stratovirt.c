@@ -74,7 +74,7 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	argument_text(command, drive, ",file=");
 	argument_file(command, drive, &disk->file, PIECE_RUNNER);
 	if (disk->direct)
-		argument_direct(command, drive, disk->file.path, ",direct=on", ",direct=off");
+		argument_direct(command, drive, &disk->file, ",direct=on", ",direct=off");
 	else
 		argument_text(command, drive, ",direct=off");
 	argument_text(command, drive, disk->read_only ? ",readonly=on" : ",readonly=off");
@@ -278,6 +278,7 @@ const struct backend stratovirt_backend = {
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
 			[FEATURE_PMEM] = {CAN_NOT, "its microvm machine has no virtio-pmem", NULL},
+			[FEATURE_STORE_DIRECT] = {.can = CAN},
 			[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine supports only raw images",
 				NULL},
 			[FEATURE_VHD] = {.can = CAN_NOT},

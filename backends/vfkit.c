@@ -265,6 +265,10 @@ const struct backend vfkit_backend = {
 			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 			[FEATURE_SERIAL] = {.can = CAN},
 			[FEATURE_PMEM] = {CAN_NOT, "it has no virtio-pmem", NULL},
+			[FEATURE_STORE_DIRECT] = {CAN_NOT,
+				"it reads images through macOS's cache "
+				"(DiskImageCachingModeCached)",
+				NULL},
 			[FEATURE_QCOW2] = {.can = CAN_NOT},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

@@ -219,8 +219,7 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 	argument_text(ch->command, argument,
 		arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
 	if (disk->direct)
-		argument_direct(
-			ch->command, argument, disk->file.path, ",direct=on", ",direct=off");
+		argument_direct(ch->command, argument, &disk->file, ",direct=on", ",direct=off");
 	else if (disk->volume)
 		argument_text(ch->command, argument, ",direct=off");
 	/*
@@ -472,6 +471,7 @@ const struct backend cloud_hypervisor_backend = {
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
 			[FEATURE_PMEM] = {.can = CAN},
+			[FEATURE_STORE_DIRECT] = {.can = CAN},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

@@ -33,6 +33,7 @@ const char *feature_name(enum feature feature)
 		[FEATURE_DIRECT] = "direct I/O",
 		[FEATURE_SERIAL] = "serial numbers of disks",
 		[FEATURE_PMEM] = "a store disk as persistent memory",
+		[FEATURE_STORE_DIRECT] = "direct I/O for the store disk",
 		[FEATURE_QCOW2] = "qcow2 images",
 		[FEATURE_VHD] = "vhd and vhdx images",
 		[FEATURE_EXTRA_ARGS] = "extra arguments",

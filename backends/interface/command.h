@@ -47,6 +47,7 @@ struct piece {
 	const char *text;
 	const char *image;     /* of PIECE_DIRECT, PIECE_FILE_BYTES and PIECE_SUM_MIB */
 	const char *otherwise; /* of PIECE_DIRECT */
+	bool in_runner;        /* of PIECE_DIRECT: `image` is relative to the runner */
 };
 
 /* The accelerator that an argument is for. */
@@ -89,8 +90,8 @@ void command_printf(struct command *command, const char *format, ...)
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
 /* Adds a piece of kind PIECE_DIRECT. */
-void argument_direct(struct command *command, struct argument *argument, const char *image,
-	const char *text, const char *otherwise);
+void argument_direct(struct command *command, struct argument *argument,
+	const struct file_ref *image, const char *text, const char *otherwise);
 /* Adds a piece of kind PIECE_FILE_BYTES. */
 void argument_file_bytes(struct command *command, struct argument *argument, const char *image);
 /* Adds a piece of kind PIECE_SUM_MIB. */

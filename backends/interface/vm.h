@@ -178,6 +178,7 @@ struct vm {
 		struct strings mkfs_features; /* of mkfs.erofs: fragments and the like */
 		/* position of the compression; NULL: not given */
 		const struct pos *compression_where;
+		bool direct;
 	} store_disk;
 	enum store_type store_disk_type; /* store_disk.type under microvm.nix's name */
 	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;

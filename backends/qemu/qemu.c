@@ -195,7 +195,7 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 	if (!disk->read_only)
 		argument_text(command, drive, ",discard=unmap");
 	if (disk->direct)
-		argument_direct(command, drive, disk->file.path, ",cache=none", "");
+		argument_direct(command, drive, &disk->file, ",cache=none", "");
 	argument_text(command, drive, disk->read_only ? ",read-only=on" : ",read-only=off");
 	const char *legacy = qemu->pci && !disk->volume ? ",disable-legacy=on" : "";
 	option_printf(command, "-device", "virtio-blk-%s,drive=%s%s,serial=%s", qemu_suffix(qemu),
@@ -490,6 +490,7 @@ const struct backend qemu_backend = {
 				"with another machine than microvm, which has no place for it (set "
 				"qemu.machine: q35)",
 				machine_has_hotplug},
+			[FEATURE_STORE_DIRECT] = {.can = CAN},
 			[FEATURE_QCOW2] = {.can = CAN},
 			[FEATURE_VHD] = {.can = CAN},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},

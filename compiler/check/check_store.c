@@ -100,6 +100,19 @@ static void check_pmem(const struct checker *checker)
 			"read, while the guest maps the pages of persistent memory");
 }
 
+static void check_direct(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->store_disk.direct);
+	if (!vm->store_on_disk)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.direct requires a store disk, but the store is a share");
+	else if (vm->store_disk.device == STORE_PMEM)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.direct does not work with device: pmem, which shows the guest "
+			"the pages in the host's page cache");
+}
+
 void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -117,6 +130,10 @@ void check_store_disk(const struct checker *checker)
 		    &vm->store_disk.type, &vm->store_disk.engine, &vm->store_disk.compression) &&
 		vm->store_disk.device == STORE_PMEM)
 		check_pmem(checker);
+	if (check_accepted(
+		    checker, &vm->store_disk.direct, &vm->store_disk.device, &vm->store_on_disk) &&
+		vm->store_disk.direct)
+		check_direct(checker);
 }
 
 /* The guest's init is in the store, so the guest needs a store disk or a share of the store. */

@@ -104,6 +104,8 @@ static void add_machine(const struct user *user)
 		&vm->credential_files);
 	add_option(user, vm->store_on_disk && vm->store_disk.device == STORE_PMEM, FEATURE_PMEM,
 		"storeDisk.device", &vm->store_disk.device);
+	add_option(user, vm->store_on_disk && vm->store_disk.direct, FEATURE_STORE_DIRECT,
+		"storeDisk.direct", &vm->store_disk.direct);
 	add_option(user, !vm->socket, FEATURE_NO_SOCKET, "socket", &vm->socket);
 	add_option(user, vm->user, FEATURE_USER, "user", &vm->user);
 	add_option(user, vm->vsock.cid >= 0, FEATURE_VSOCK, "vsock.cid", &vm->vsock.cid);

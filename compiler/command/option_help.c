@@ -37,6 +37,7 @@ static const struct {
 	{"volumes.direct", FEATURE_DIRECT},
 	{"volumes.serial", FEATURE_SERIAL},
 	{"storeDisk.device", FEATURE_PMEM},
+	{"storeDisk.direct", FEATURE_STORE_DIRECT},
 	{"volumes.imageType", FEATURE_QCOW2},
 	{"volumes.imageType", FEATURE_VHD},
 	{"interfaces.type", FEATURE_USER_NETWORK},

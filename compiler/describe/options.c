@@ -359,6 +359,13 @@ static const struct option store_disk_options[] = {
 		       "pmem: persistent memory (virtio-pmem), for erofs with the compression "
 		       "none: the guest maps the host's pages (DAX), so all VMs with the same disk "
 		       "share one copy."},
+	{.name = "direct",
+		BOOL(struct vm, store_disk.direct),
+		.def = "false",
+		.doc = "Open the store disk with O_DIRECT: its pages are cached in the guest only, "
+		       "not in the host's page cache too. Not for device: pmem, which is the "
+		       "host's "
+		       "page cache."},
 	{.name = "verity",
 		BOOL(struct vm, store_disk.verity),
 		.def = "false",

@@ -120,6 +120,15 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 	}
 }
 
+/* For the message that the page cache is used nevertheless. */
+static void need_direct_store(struct lines *lines, const struct plan *plan)
+{
+	const struct guest *guest = &plan->guest;
+	if (plan->vm->store_disk.direct && guest->ndisks && !guest->disks[0].volume)
+		buf_printf(&lines->text, "need_direct \"$runner\"/%s\n",
+			script_quoted(lines->arena, guest->disks[0].file.path));
+}
+
 static void need_volume_makers(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->created.n; i++) {
@@ -158,6 +167,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 	need_sockets(&lines, plan);
 	buf_puts(&lines.text, script_share_needs(arena, plan));
 	need_volumes(&lines, plan);
+	need_direct_store(&lines, plan);
 	need_volume_makers(&lines, plan);
 	const char *text = arena_strdup(arena, buf_text(&lines.text));
 	buf_free(&lines.text);

@@ -97,12 +97,16 @@ const char *script_words(struct arena *arena, const struct strings *list)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* Calls a function of runner/microvm-run.sh; `function` has `n` arguments. */
-static void put_call(struct buf *out, const char *function, const char *const *words, size_t n)
+/*
+ * Calls a function of runner/microvm-run.sh; `function` has `n` arguments, of which the first may
+ * be a path in the runner.
+ */
+static void put_call(
+	struct buf *out, const char *function, bool in_runner, const char *const *words, size_t n)
 {
 	buf_printf(out, "\"$(%s", function);
 	for (size_t i = 0; i < n; i++) {
-		buf_puts(out, " ");
+		buf_puts(out, i == 0 && in_runner ? " \"$runner\"/" : " ");
 		buf_shell_quote(out, words[i]);
 	}
 	buf_puts(out, ")\"");
@@ -130,14 +134,14 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
 		else if (piece->kind == PIECE_DIRECT)
-			put_call(out, "where_direct",
+			put_call(out, "where_direct", piece->in_runner,
 				(const char *const[]){piece->image, piece->text, piece->otherwise},
 				3);
 		else if (piece->kind == PIECE_FILE_BYTES)
-			put_call(out, "bytes_of", &piece->image, 1);
+			put_call(out, "bytes_of", false, &piece->image, 1);
 		else if (piece->kind == PIECE_SUM_MIB)
-			put_call(out, "with_mib", (const char *const[]){piece->text, piece->image},
-				2);
+			put_call(out, "with_mib", false,
+				(const char *const[]){piece->text, piece->image}, 2);
 		else if (piece->kind == PIECE_MACVTAP)
 			buf_printf(
 				out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);

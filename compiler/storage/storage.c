@@ -38,6 +38,7 @@ static struct disk store_disk(const struct vm *vm)
 		.file = {storage_store_disk(vm), true},
 		.format = IMAGE_RAW,
 		.read_only = true,
+		.direct = vm->store_disk.direct,
 		.pmem = vm->store_disk.device == STORE_PMEM};
 }
 

@@ -62,6 +62,7 @@
       blockSize = true;
       engine = true;
       device = true;
+      direct = true;
       verity = true;
       verify = true;
     };

@@ -348,6 +348,14 @@ in
           (DAX), so all VMs with the same disk share one copy.
         '';
       };
+      direct = mkOption {
+        type = bool;
+        default = false;
+        description = ''
+          Open the store disk with O_DIRECT: its pages are cached in the guest only, not in the
+          host's page cache too. Not for device: pmem, which is the host's page cache.
+        '';
+      };
       verity = mkOption {
         type = bool;
         default = false;

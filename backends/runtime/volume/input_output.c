@@ -56,7 +56,7 @@ int verb_volume_direct(char **arguments)
 {
 	int fd = direct_open(arguments[0]);
 	if (fd < 0 && errno == EINVAL) {
-		complain("the volume %s: its file system does not support direct I/O (tmpfs does "
+		complain("the image %s: its file system does not support direct I/O (tmpfs does "
 			 "since Linux 6.6), so it uses the page cache in spite of direct: true",
 			arguments[0]);
 		return STATUS_FAILED;

@@ -163,6 +163,7 @@ mkdir -p "$test_dir/words/bin"
 printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >"$test_dir/words/bin/qemu-system-x86_64"
 chmod +x "$test_dir/words/bin/qemu-system-x86_64"
 {
+	echo "storeDisk: {direct: true}"
 	echo "volumes: [{image: past.img, size: 16, direct: true}]"
 	echo "qemu: {package: $test_dir/words}"
 	fast_kernel
@@ -176,9 +177,16 @@ check "a VM starts with a volume past the page cache" \
 	env NO_DIRECT=0 "$test_dir/past/bin/microvm-run"
 expect "QEMU opens that volume with cache=none" \
 	"$test_dir/.check" '^id=.*past.img,.*,cache=none,read-only=off$'
+expect "QEMU opens the store disk with cache=none" \
+	"$test_dir/.check" '^id=store,.*,cache=none,read-only=on$'
+# Devices with sectors of 4 KiB can only be read in multiples of that.
+check "the store disk is a multiple of 4 KiB" \
+	test $(($(stat -c %s "$test_dir/past/share/microvm/stage1.squashfs") % 4096)) = 0
 check "the VM starts where there is no direct I/O" env NO_DIRECT=1 "$test_dir/past/bin/microvm-run"
 expect "QEMU opens the volume with the page cache there" \
 	"$test_dir/.check" '^id=.*past.img,.*,discard=unmap,read-only=off$'
+expect "QEMU opens the store disk with the page cache there" \
+	"$test_dir/.check" '^id=store,.*aio=[a-z_]*,read-only=on$'
 expect "microvm-run says that there is no direct I/O" "$test_dir/.check" '^no direct I/O$'
 check "microvm-check finds that VM ready" env NO_DIRECT=1 "$test_dir/past/bin/microvm-check"
 expect "microvm-check says that there is no direct I/O" "$test_dir/.check" '^no direct I/O$'
@@ -213,6 +221,7 @@ mke2fs -q -t ext4 "$test_dir/device.img"
 device=$(losetup -f --show "$test_dir/device.img" 2>/dev/null)
 trap 'losetup -d "$device" 2>/dev/null; test_end' EXIT
 {
+	echo "storeDisk: {direct: $direct}"
 	echo "volumes: [{image: data.img, size: 64, mountPoint: /data, label: precious, direct: $direct}"
 	echo "  , {image: more.img, fsType: vfat, mountPoint: /more, autoCreate: false, readOnly: true}${device:+, {image: $device, mountPoint: /device, autoCreate: false\}}]"
 	fast_kernel
