@@ -223,8 +223,38 @@ static bool keep(
 	if (own->vm->store_on_disk) {
 		vm->disk = storage_store_disk(own->vm);
 		vm->disk_key = disk_image_key(arena, &own->plan);
+		vm->maps_as = own->vm->store_disk.device == STORE_PMEM
+			? arena_strdup(arena, own->vm->host_user)
+			: NULL;
 	}
 	return true;
+}
+
+/* Returns an earlier VM with the same pages but another user, or NULL. */
+static const struct fleet_vm *stranger_of(const struct fleet *fleet, const struct fleet_vm *vm)
+{
+	for (const struct fleet_vm *other = fleet->vms.v; other < vm; other++)
+		if (other->maps_as && strcmp(other->maps_as, vm->maps_as) != 0 &&
+			strcmp(other->disk_key, vm->disk_key) == 0)
+			return other;
+	return NULL;
+}
+
+/* Different users are a sign that the VMs are to be kept apart. */
+static void warn_of_shared_pages(struct session *session, const struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->vms.n; i++) {
+		const struct fleet_vm *vm = &fleet->vms.v[i],
+				      *other = vm->maps_as ? stranger_of(fleet, vm) : NULL;
+		if (!other)
+			continue;
+		diag_warning(session->diag, &vm->where, "shared-pages",
+			"the VMs %s and %s run as different users (%s and %s), but share the pages "
+			"of one store disk (storeDisk.device: pmem): each can measure which pages "
+			"the other uses; use device: block if they must not know that",
+			other->name, vm->name, other->maps_as, vm->maps_as);
+		return;
+	}
 }
 
 /* Values that must be unique on a host; `taken` maps each to the VM that has it. */
@@ -361,7 +391,9 @@ static bool each_vm(struct session *session, struct fleet *fleet,
 bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
 {
 	const bool read = fleet_read(session, file, fleet);
-	return each_vm(session, fleet, plan_one) && read;
+	const bool planned = each_vm(session, fleet, plan_one);
+	warn_of_shared_pages(session, fleet);
+	return planned && read;
 }
 
 bool fleet_check(struct session *session, const char *file, struct fleet *fleet)

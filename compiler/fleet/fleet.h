@@ -35,6 +35,7 @@ struct fleet_vm {
 	const char *toplevel;
 	const char *disk; /* path in the runner; NULL: the VM has no store disk */
 	const char *disk_key;
+	const char *maps_as; /* the user who maps the disk's pages; NULL: it is not pmem */
 };
 
 struct fleet {
