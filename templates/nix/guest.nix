@@ -19,6 +19,8 @@ let
   inherit (storage) mounts storeDir stateDir writableStore;
 
   types = map (mount: mount.type) mounts;
+  # A store disk as persistent memory (storeDisk.device) is not a virtio disk.
+  isPmem = any (mount: mount.type == "erofs" && elem "dax=always" mount.options) mounts;
   # fsck does not know these types, and systemd's first stage mounts while boot.initrd.kernelModules
   # are still being loaded.
   afterModules = [ "9p" "virtiofs" "squashfs" "erofs" ];
@@ -106,6 +108,7 @@ in
 
   boot.initrd.availableKernelModules =
     [ "virtio_mmio" "virtio_pci" "virtio_blk" ] ++
+    (if isPmem then [ "virtio_pmem" "nd_pmem" ] else [ ]) ++
     filter (type: type != "none" && type != "tmpfs") types;
   boot.initrd.kernelModules = concatMap
     (type: if type == "9p" then [ "9p" "9pnet_virtio" ]

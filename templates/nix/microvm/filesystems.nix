@@ -42,21 +42,23 @@ let
     else if writableStoreOverlay != null then "${dirOf storeDir}/.ro-store"
     else storeDir;
 
-  storeDevice =
-    disk 0 "mvm-store" (if cfg.storeDiskType == "erofs" then "nix-store" else null);
+  # Persistent memory has no serial number and takes no letter of a disk.
+  isPmem = cfg.storeOnDisk && cfg.storeDisk.device == "pmem";
+  storeLabel = if cfg.storeDiskType == "erofs" then "nix-store" else null;
+  storeDevice = if isPmem then "/dev/disk/by-label/nix-store" else disk 0 "mvm-store" storeLabel;
   isVerified = cfg.storeOnDisk && cfg.storeDisk.verity;
   storeMounts = device: optional cfg.storeOnDisk {
     target = storeTarget;
     inherit device;
     type = cfg.storeDiskType;
-    options = [ "ro" ];
+    options = [ "ro" ] ++ optional isPmem "dax=always";
     neededForBoot = true;
   };
 
   volumes = lib.filter (mount: mount.target != null) (imap0
     (number: volume: {
       target = volume.mountPoint;
-      device = disk (number + (if cfg.storeOnDisk then 1 else 0))
+      device = disk (number + (if cfg.storeOnDisk && !isPmem then 1 else 0))
         (if volume.serial != null then volume.serial else "mvm-volume-${toString number}")
         volume.label;
       type = volume.fsType;

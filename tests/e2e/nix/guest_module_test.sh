@@ -96,6 +96,17 @@ boots() {
 	expect "$1: NixOS's second stage finds everything that it expects" \
 		"$console" '^nixos: done, 0 failures'
 }
+planned pmem 'qemu: {machine: q35}' \
+	'storeDisk: {type: erofs, compression: none, device: pmem}' \
+	'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
+is "pmem: the initrd has the modules" \
+	"$(evaluated pmem boot.initrd.availableKernelModules |
+		jq -c 'contains(["erofs","virtio_pmem","nd_pmem"])')" true
+is "disk: the initrd has no modules for persistent memory" \
+	"$(evaluated disk boot.initrd.availableKernelModules | jq -c 'any(contains("pmem"))')" false
+boots pmem
+expect "pmem: the store is mapped" "$console" \
+	"^guest-initrd: mounted [^ ]* /root$NIX_STORE_DIR erofs ro,.*dax=always"
 boots disk
 expect "disk: the guest can write to the store" "$console" '^nixos: upper written$'
 # refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would make the

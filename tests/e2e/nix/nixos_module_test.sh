@@ -58,6 +58,10 @@ is "with the guest's initrd, the closure is registered" needed-for-boot \
 	'[.description.kernelParams[] | select(startswith("regInfo="))] | length == 1'
 is "a command of the configuration takes the guest's initrd" own-hooks '.initrd == "guest"'
 is "a unit in the initrd takes the guest's initrd" own-units '.initrd == "guest"'
+is "the guest's initrd has the drivers of persistent memory" pmem-guest \
+	'.modules | contains(["virtio_pmem", "nd_pmem", "erofs"])'
+is "NixOS maps a store disk that is persistent memory" pmem-guest \
+	'.fstab | test("\n/dev/disk/by-label/nix-store /nix/.ro-store erofs [^ ]*dax=always")'
 is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
 	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
 is "lines that a configuration adds to a script are added to mvmbuild's" scripts \

@@ -131,6 +131,17 @@ let
       vfkit.logLevel = null;
     };
     erofs.microvm = { storeDiskType = "erofs"; storeDiskErofsFlags = [ "-zlz4hc" ]; };
+    pmem.microvm = {
+      hypervisor = "firecracker";
+      storeDisk = { type = "erofs"; compression = "none"; device = "pmem"; };
+      volumes = [ { image = "data.img"; mountPoint = "/data"; size = 8; fsType = "vfat"; } ];
+    };
+    pmem-guest.microvm = {
+      qemu.machine = "q35";
+      mvmbuild.initrd = "guest";
+      storeDisk = { type = "erofs"; compression = "none"; device = "pmem"; };
+      writableStoreOverlay = "/nix/.rw-store";
+    };
     verity.microvm.storeDisk = { verity = true; compression = "zstd"; };
     graphics.microvm.graphics = { enable = true; backend = "headless"; vulkan = "venus"; };
     devices.microvm = {
@@ -240,6 +251,7 @@ in
         inherit (config.microvm.mvmbuild) initrd mounts;
         failed = failed evaluated;
         fstab = config.environment.etc.fstab.text;
+        modules = config.boot.initrd.availableKernelModules;
         runner = declaredRunner.drvPath;
         toplevel = config.system.build.toplevel.drvPath;
         passthru = { inherit (declaredRunner) canShutdown hypervisor machineId tapMultiQueue; };

@@ -27,7 +27,7 @@ let
     "drivers/char/hw_random" "drivers/char/virtio_console.ko" "drivers/firmware/qemu_fw_cfg.ko"
     "net/9p" "net/vmw_vsock"
     "fs/9p" "fs/netfs" "fs/fscache" "fs/fuse" "fs/overlayfs" "fs/squashfs" "fs/erofs" "fs/ext4"
-    "fs/jbd2" "fs/mbcache.ko"
+    "fs/jbd2" "fs/mbcache.ko" "drivers/nvdimm" "drivers/dax"
     "lib" "arch/x86/crypto" "crypto"
   ];
   isKept = path: type:
@@ -77,9 +77,13 @@ let
     mount -o ro -t squashfs /dev/vda /root${builtins.storeDir} 2>/dev/null || mount -o ro -t erofs /dev/vda /root${builtins.storeDir}
   '' else ''
     for name in ${toString (guest.boot.initrd.kernelModules ++ guest.boot.initrd.availableKernelModules)}; do modprobe "$name"; done
-    mkdir -p /dev/disk/by-id # as udev does
-    for disk in /sys/block/vd*; do ln -s "/dev/''${disk##*/}" "/dev/disk/by-id/virtio-$(cat "$disk/serial")"; done
+    mkdir -p /dev/disk/by-id /dev/disk/by-label # as udev does
+    for disk in /sys/block/vd*; do [ ! -e "$disk" ] || ln -s "/dev/''${disk##*/}" "/dev/disk/by-id/virtio-$(cat "$disk/serial")"; done
+    for disk in /dev/pmem*; do # the label in an erofs's superblock, since busybox has no blkid
+      [ ! -e "$disk" ] || ln -s "$disk" "/dev/disk/by-label/$(dd if="$disk" bs=1 skip=1088 count=16 2>/dev/null | tr -d '\0')"
+    done
     ${builtins.concatStringsSep "" (map mountCommand targets)}
+    sed 's/^/guest-initrd: mounted /' /proc/mounts
   '';
 
   # Does what NixOS's own first stage does, as far as a microVM needs it: the store is the first
