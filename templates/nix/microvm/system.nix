@@ -23,7 +23,10 @@ let
     "preFailCommands" "postResumeCommands"
   ];
   systemdParts = [ "services" "units" "mounts" "contents" "storePaths" ];
-  losesSomething = lib.any isForeign (lib.attrValues config.fileSystems) ||
+  # /etc is mounted, or the system activated, by NixOS's own initrd.
+  needsOwnInitrd = (config.system.etc.overlay.enable or false) ||
+    (config.system.nixos-init.enable or false);
+  losesSomething = needsOwnInitrd || lib.any isForeign (lib.attrValues config.fileSystems) ||
     config.boot.initrd.luks.devices != { } || config.boot.initrd.network.enable ||
     lib.any (name: isSet (initrd.${name} or { })) commands ||
     lib.any (name: isSet (initrd.systemd.${name} or { })) systemdParts;

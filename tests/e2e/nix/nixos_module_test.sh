@@ -62,6 +62,7 @@ is "the guest's initrd has the drivers of persistent memory" pmem-guest \
 	'.modules | contains(["virtio_pmem", "nd_pmem", "erofs"])'
 is "NixOS maps a store disk that is persistent memory" pmem-guest \
 	'.fstab | test("\n/dev/disk/by-label/nix-store /nix/.ro-store erofs [^ ]*dax=always")'
+is "an overlay for /etc takes the guest's initrd" etc-overlay '.initrd == "guest"'
 is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
 	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
 is "lines that a configuration adds to a script are added to mvmbuild's" scripts \

@@ -203,6 +203,10 @@ let
       postMountCommands = lib.mkAfter "echo mounted";
     };
     own-units.boot.initrd.systemd.services.early.script = "echo early";
+    etc-overlay = {
+      boot.initrd.systemd.enable = true;
+      system.etc.overlay.enable = true;
+    };
     initrd-modules.boot.initrd.kernelModules = [ "virtio_gpu" ];
     no-nix = { nix.enable = false; microvm.guest.enable = true; };
     scripted.boot.initrd.systemd.enable = false;
