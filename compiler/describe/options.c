@@ -646,7 +646,8 @@ static const struct option first_rows[] = {
 		.code = true,
 		.doc = "Further scripts for the runner's bin/: names and shell code. One called "
 		       "tap-up, tap-down, macvtap-up, macvtap-down or pci-setup replaces "
-		       "mvmbuild's; tap-up.after and the like are run at the end of it."},
+		       "mvmbuild's; tap-up.after and the like are run at the end of it, and "
+		       "virtiofsd-run.before before the shares are served."},
 	{.name = "prettyProcnames",
 		BOOL(struct vm, pretty_procnames),
 		.def = "true",

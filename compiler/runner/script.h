@@ -29,8 +29,10 @@ const char *script_tap_down(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan);
 const char *script_pci_setup(struct arena *arena, const struct plan *plan);
-/* Whether one of binScripts belongs to the end of one of the five scripts above: NAME.after. */
+/* Whether one of binScripts is a part of another script: tap-up.after, virtiofsd-run.before. */
 bool script_is_addition(const char *name);
+/* Returns the text of one of binScripts, or NULL if it is not given. */
+const char *script_addition(const struct plan *plan, const char *name);
 const char *script_register(struct arena *arena, const struct plan *plan);
 const char *script_unregister(struct arena *arena, const struct plan *plan);
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan);

@@ -43,22 +43,28 @@ static void put_removal(struct arena *arena, struct buf *out, const struct inter
 bool script_is_addition(const char *name)
 {
 	static const char *const additions[] = {"tap-up.after", "tap-down.after",
-		"macvtap-up.after", "macvtap-down.after", "pci-setup.after"};
+		"macvtap-up.after", "macvtap-down.after", "pci-setup.after",
+		"virtiofsd-run.before"};
 	for (size_t i = 0; i < countof(additions); i++)
 		if (strcmp(name, additions[i]) == 0)
 			return true;
 	return false;
 }
 
+const char *script_addition(const struct plan *plan, const char *name)
+{
+	const struct pairs *custom = &plan->vm->bin_scripts;
+	for (size_t i = 0; i < custom->n; i++)
+		if (strcmp(custom->v[i].key, name) == 0)
+			return custom->v[i].value;
+	return NULL;
+}
+
 /* Returns the description's addition to the script `name`, after a newline, or "". */
 static const char *addition_to(struct arena *arena, const struct plan *plan, const char *name)
 {
-	const struct pairs *custom = &plan->vm->bin_scripts;
-	const char *addition = arena_printf(arena, "%s.after", name);
-	for (size_t i = 0; i < custom->n; i++)
-		if (strcmp(custom->v[i].key, addition) == 0)
-			return arena_printf(arena, "\n%s", custom->v[i].value);
-	return "";
+	const char *text = script_addition(plan, arena_printf(arena, "%s.after", name));
+	return text ? arena_printf(arena, "\n%s", text) : "";
 }
 
 /* Makes the script `name` with `lines` in the placeholder `hole`; returns NULL without lines. */

@@ -72,6 +72,18 @@ const char *script_apart(struct arena *arena, const struct plan *plan)
 	return "";
 }
 
+/* What the commands make, a check cannot expect. */
+static const char *commands_before(struct arena *arena, const struct plan *plan)
+{
+	const char *text = script_addition(plan, "virtiofsd-run.before");
+	return text ? arena_printf(arena,
+			      "before() (\n%s\n)\n"
+			      "if [ \"$checking\" = true ]; then exit 0; fi\n"
+			      "before\n",
+			      text)
+		    : "";
+}
+
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
@@ -88,6 +100,7 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 		{"apart", script_apart(arena, plan)},
 		{"place", script_part(arena, "place")},
 		{"state", script_part(arena, "state")},
+		{"before", commands_before(arena, plan)},
 		{"shares", lines},
 		{"group", group(arena, vm)},
 		{NULL, NULL},

@@ -169,9 +169,15 @@ let
   # readOnly = false, because mvmbuild shares the host's store read-only, and virtiofsd's group.
   withoutDefaults = set: set
     // (if set ? shares then { shares = map exportShare set.shares; } else { })
+    // (if set ? volumes then { volumes = map exportVolume set.volumes; } else { })
     // (if set.virtiofsd.group or null == "kvm"
       then { virtiofsd = removeAttrs set.virtiofsd [ "group" ]; } else { });
   exportShare = share: if share.readOnly or false then share else removeAttrs share [ "readOnly" ];
+
+  # microvm.nix demands a size of every volume, and an existing one is often given 0.
+  exportVolume = volume:
+    if volume.size or null == 0 && !(volume.autoCreate or true)
+    then removeAttrs volume [ "size" ] else volume;
 
   # The flags of another type of store disk are of no use.
   withoutOtherFlags = set: removeAttrs set
@@ -208,11 +214,19 @@ let
   quoted = replaceStrings [ "." ] [ "[.]" ];
   runByMvmbuild = [
     "microvm-balloon" "microvm-register" "microvm-run" "microvm-shutdown" "microvm-unregister"
-    "virtiofsd-run"
   ];
+
+  # microvm.nix's own virtiofsd-run is one line, which starts supervisord.
+  supervisord = "exec [^\n]*supervisord[^\n]*";
+  piecesOfVirtiofsd = split supervisord;
+  isBlank = text: builtins.match "[ \n]*" text != null;
 
   # A script as [ { name, value } ].
   exportScript = text: name:
+    if name != "virtiofsd-run" then exportOther text name
+    else if length (piecesOfVirtiofsd text) == 1 || isBlank (head (piecesOfVirtiofsd text)) then [ ]
+    else [ { name = "virtiofsd-run.before"; value = head (piecesOfVirtiofsd text); } ];
+  exportOther = text: name:
     let
       # Texts before, between and after the matches, and lists of groups between those.
       pieces = split lastLine.${name} text;
@@ -220,7 +234,6 @@ let
       after =
         if name == "pci-setup" then elemAt pieces (length pieces - 1)
         else concatStringsSep "" (filter isString (tail pieces));
-      isBlank = text: builtins.match "[ \n]*" text != null;
     in
       if elem name runByMvmbuild then [ ]
       else if !(lastLine ? ${name}) || length pieces == 1 then [ { inherit name; value = text; } ]
@@ -233,11 +246,9 @@ let
         (attrNames scripts));
     in removeAttrs set [ "binScripts" ]
       // (if binScripts == { } then { } else { inherit binScripts; });
-  # virtiofsd-run of microvm.nix starts supervisord, and that only.
   scriptMessages =
     let run = microvm.binScripts.virtiofsd-run or null;
-    in if run == null || builtins.match "[ \n]*exec [^\n]*supervisord[^\n]*[ \n]*" run != null
-      then [ ]
+    in if run == null || length (piecesOfVirtiofsd run) > 1 then [ ]
       else [ ("export.nix: microvm.binScripts.virtiofsd-run is left out: mvmbuild serves the "
         + "shares itself, and somebody's commands in that script are not run") ];
 

@@ -814,7 +814,7 @@ in
       description = ''
         Further scripts for the runner's bin/: names and shell code. One called tap-up, tap-down,
         macvtap-up, macvtap-down or pci-setup replaces mvmbuild's; tap-up.after and the like are run
-        at the end of it.
+        at the end of it, and virtiofsd-run.before before the shares are served.
       '';
     };
     prettyProcnames = mkOption {

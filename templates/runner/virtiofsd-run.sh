@@ -282,7 +282,7 @@ fi
 open_files=$(ulimit -Hn)
 if [ "$open_files" = unlimited ]; then open_files=$(cat /proc/sys/fs/nr_open); fi
 need_outside_runner . "${PWD:-.}"
-@shares@
+@before@@shares@
 if [ "$failed" != 0 ] || [ "$checking" = true ]; then exit "$failed"; fi
 @group@
 exec "$runner/libexec/mvm-host" virtiofsd "${behind[@]}" "${group[@]}" "${serve[@]}"

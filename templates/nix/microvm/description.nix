@@ -59,10 +59,12 @@ let
     (definition: definition.${name}._type or null == "override" &&
       definition.${name}.priority < lib.modules.defaultOverridePriority)
     options.microvm.binScripts.definitions;
-  binScripts = lib.mapAttrs'
-    (name: lib.nameValuePair
-      (if lib.elem name ownScripts && !isForced name then "${name}.after" else name))
-    (values.binScripts or { });
+  partOf = name:
+    if isForced name then name
+    else if lib.elem name ownScripts then "${name}.after"
+    else if name == "virtiofsd-run" then "virtiofsd-run.before"
+    else name;
+  binScripts = lib.mapAttrs' (name: lib.nameValuePair (partOf name)) (values.binScripts or { });
 
   host = cfg.vmHostPackages;
   hostSystem = host.stdenv.hostPlatform.system;

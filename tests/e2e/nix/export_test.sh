@@ -96,13 +96,15 @@ accepted --set storeDiskType=squashfs
 export_case scripts
 want "what somebody added behind them is kept" '.binScripts == {"backup": "echo backup",
 	"tap-up.after": "\n/ip link set dev '"'vm-tap'"' master br0\n",
-	"pci-setup.after": "\necho bound\n"}'
-expect "scripts: what is added to virtiofsd-run is reported" "$test_dir/scripts.log" \
-	'binScripts.virtiofsd-run is left out: mvmbuild serves the shares itself'
+	"pci-setup.after": "\necho bound\n", "virtiofsd-run.before": "mkdir -p data\n"}'
 accepted --set storeDiskType=squashfs
 export_case own-scripts
 want "a script that somebody replaced is kept" \
 	'.binScripts == {"tap-up": "my-switch attach vm-tap\n"}'
+expect "own-scripts: a virtiofsd-run that somebody replaced is reported" \
+	"$test_dir/own-scripts.log" \
+	'binScripts.virtiofsd-run is left out: mvmbuild serves the shares itself'
+want "own-scripts: a volume that exists needs no size" '.volumes[0] | has("size") | not'
 
 export_case own
 want "an id that somebody chose is kept" '.machineId == "00112233-4455-6677-8899-aabbccddeeff"'

@@ -66,7 +66,8 @@ is "an overlay for /etc takes the guest's initrd" etc-overlay '.initrd == "guest
 is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
 	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
 is "lines that a configuration adds to a script are added to mvmbuild's" scripts \
-	'.description.binScripts | (keys | sort) == ["pci-setup", "tap-down", "tap-up.after"]'
+	'.description.binScripts | (keys | sort) == ["pci-setup", "tap-down", "tap-up.after",
+		"virtiofsd-run.before"]'
 is "null is kept where it has a meaning" everything \
 	'.description | has("socket") and .socket == null'
 is "parameters of the kernel and of the VM are there" everything \

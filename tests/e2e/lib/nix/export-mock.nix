@@ -238,6 +238,8 @@ let
     own-scripts.microvm = defaults "qemu" // {
       interfaces = [ (interface "tap") ];
       binScripts.tap-up = "my-switch attach vm-tap\n";
+      binScripts.virtiofsd-run = "exit 1\n";
+      volumes = [ { image = "/dev/vg/home"; autoCreate = false; size = 0; } ];
     };
 
     # Values that differ from microvm.nix's defaults.

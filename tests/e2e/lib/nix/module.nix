@@ -114,6 +114,7 @@ let
       binScripts = {
         tap-up = lib.mkAfter "echo after";
         tap-down = lib.mkForce "echo down";
+        virtiofsd-run = lib.mkBefore "mkdir -p data";
         pci-setup = "echo pci";
       };
     };
