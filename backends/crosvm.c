@@ -290,11 +290,8 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 		const struct share *share = &vm->shares.v[i];
 		if (share->proto != SHARE_9P)
 			continue;
-		if (share->read_only)
-			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				"shares[%zu]: crosvm supports read-only shares with virtiofs only, "
-				"not with 9p%s",
-				i, read_only_why(share));
+		check_read_only(diag, vm, i,
+			"crosvm supports read-only shares with virtiofs only, not with 9p");
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				"shares[%zu].source: crosvm cannot share a directory with ':' in "
@@ -391,6 +388,7 @@ const struct backend crosvm_backend = {
 	.locks_disks = locks_always,
 	.asks_for_tags = true,
 	.plain_inodes = true, /* common/p9/src/server/mod.rs, From<stat64> for Qid */
+	.writable_shares = true,
 	.multi_queue = true,
 	.single_queue = crosvm_single_queue,
 	.parameter_bytes = crosvm_parameter_bytes,

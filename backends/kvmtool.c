@@ -181,10 +181,8 @@ static void kvmtool_check_shares(struct diag *diag, const struct vm *vm)
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "kvmtool", "shares", i, share->source);
-		if (share->read_only && share->proto == SHARE_9P)
-			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				"shares[%zu]: kvmtool does not support read-only shares%s", i,
-				read_only_why(share));
+		if (share->proto == SHARE_9P)
+			check_read_only(diag, vm, i, "kvmtool does not support read-only shares");
 	}
 }
 
@@ -274,6 +272,7 @@ const struct backend kvmtool_backend = {
 	.nkernels = countof(kernels),
 	.macvtap_names = true,
 	.plain_inodes = true, /* virtio/9p.c, stat2qid */
+	.writable_shares = true,
 	.check = kvmtool_check,
 	.makes = kvmtool_makes,
 	.hugetlb = "default",

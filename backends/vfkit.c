@@ -194,10 +194,7 @@ static void vfkit_check(struct diag *diag, const struct vm *vm, const struct gue
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "vfkit", "shares", i, share->source);
-		if (share->read_only)
-			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				"shares[%zu]: vfkit does not support read-only shares%s", i,
-				read_only_why(share));
+		check_read_only(diag, vm, i, "vfkit does not support read-only shares");
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket",
@@ -236,6 +233,7 @@ const struct backend vfkit_backend = {
 	.title = "vfkit",
 	.options = options,
 	.options_bytes = sizeof(struct vfkit_options),
+	.writable_shares = true,
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

@@ -242,6 +242,8 @@ struct backend {
 	 * one directory
 	 */
 	bool plain_inodes;
+	/* it lets the guest write to each share that virtiofsd does not serve */
+	bool writable_shares;
 	/* network interfaces have a queue for each CPU, so taps are created with multi_queue */
 	bool multi_queue;
 	/* Interfaces that get one queue although multi_queue is set; NULL: there are none. */

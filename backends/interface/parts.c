@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/shape.h"
+
 const char *program_path(struct arena *arena, const char *package, const char *name)
 {
 	return package ? arena_printf(arena, "%s/bin/%s", package, name) : name;
@@ -74,11 +76,22 @@ void lower_notify(struct arena *arena, const struct guest *guest, struct lowered
 		out->notify = arena_printf(arena, "vsock:%lld", notify_port(guest));
 }
 
-const char *read_only_why(const struct share *share)
+void check_read_only(struct diag *diag, const struct vm *vm, size_t i, const char *cannot)
 {
-	return share->host_store ? ", and the host's store is only shared read-only; leave this "
-				   "share out, and the store is on a disk"
-				 : "";
+	const struct share *share = &vm->shares.v[i];
+	if (!share->read_only)
+		return;
+	if (share->host_store && is_within(share->source, vm->store_dir))
+		diag_warning(diag, &share->where, "permissions-only",
+			"shares[%zu]: %s, so only its permissions protect %s of the host, and the "
+			"VM does not start for root or another user who may write to it",
+			i, cannot, share->source);
+	else
+		diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
+			"shares[%zu]: %s%s", i, cannot,
+			share->host_store ? ", and the host's store is only shared read-only; share"
+					    " the store itself, or leave this share out"
+					  : "");
 }
 
 bool locks_always(const struct guest *guest)

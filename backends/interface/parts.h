@@ -64,8 +64,12 @@ long long notify_port(const struct guest *guest);
  */
 void lower_notify(struct arena *arena, const struct guest *guest, struct lowered *out);
 
-/* Returns why a share is read-only that the description does not declare so; "" if it does. */
-const char *read_only_why(const struct share *share);
+/*
+ * For a hypervisor that would let the guest write to a read-only share. It records an error, or a
+ * warning if the share is the host's store, which belongs to root: there microvm-run makes sure
+ * that the hypervisor's user cannot write either (need_protected). `cannot`: "NAME does not ...".
+ */
+void check_read_only(struct diag *diag, const struct vm *vm, size_t i, const char *cannot);
 /*
  * Record an error for more CPUs than the hypervisor supports, or more devices than it has slots
  * for; `devices` includes its own.

@@ -49,6 +49,7 @@ const char *script_functions(struct arena *arena, const struct plan *plan);
  * write to no share.
  */
 const char *script_apart(struct arena *arena, const struct plan *plan);
+const char *script_protected(struct arena *arena, const struct plan *plan);
 /*
  * The call of mvm-host that finds out which I/O engine works on this host; NULL if the hypervisor
  * does not need it.

@@ -176,9 +176,13 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 
 const char *script_functions(struct arena *arena, const struct plan *plan)
 {
-	const char *apart = script_apart(arena, plan), *ports = ports_function(arena, plan);
-	return arena_printf(arena, "%s%s%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "",
-		apart, *ports ? "\n" : "", ports);
+	const char *const parts[] = {script_apart(arena, plan), script_protected(arena, plan),
+		ports_function(arena, plan)};
+	const char *text = script_part(arena, "needs");
+	for (size_t i = 0; i < countof(parts); i++)
+		if (*parts[i])
+			text = arena_printf(arena, "%s\n%s", text, parts[i]);
+	return text;
 }
 
 /* ---- what only microvm-check looks at ---- */

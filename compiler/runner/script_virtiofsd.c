@@ -84,6 +84,20 @@ static const char *commands_before(struct arena *arena, const struct plan *plan)
 		    : "";
 }
 
+/* Whether the hypervisor would let the guest write to a share that is read-only. */
+static bool needs_protection(const struct plan *plan, const struct share *share)
+{
+	return share->read_only && plan->backend->writable_shares && !is_served(plan, share);
+}
+
+const char *script_protected(struct arena *arena, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nshares; i++)
+		if (needs_protection(plan, plan->guest.shares[i]))
+			return script_part(arena, "protected");
+	return "";
+}
+
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
@@ -120,6 +134,8 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 		buf_printf(&out, "need_share %s\n", words);
 		if (!share->read_only)
 			buf_printf(&out, "need_apart %s\n", words);
+		else if (needs_protection(plan, share))
+			buf_printf(&out, "need_protected %s\n", words);
 		if (plan->backend->plain_inodes)
 			buf_printf(&out, "need_one_file_system %s\n", words);
 	}

@@ -52,6 +52,18 @@ if [ ! -e /etc/qemu/bridge.conf ]; then
 		"echo 'allow br-none' >>/etc/qemu/bridge.conf"
 fi
 
+store='shares: [{tag: store, source: '$test_dir/store', mountPoint: /nix/.ro-store}]'
+refused "a store that the guest could change" \
+	"the share store: the guest could change $test_dir/store of this host, where $(id -un) may" \
+	'hypervisor: kvmtool' "$store"
+if [ "$(id -u)" = 0 ] && [ -n "$(command -v setpriv)" ]; then
+	chmod a+rx "$test_dir"
+	PATH=/usr/bin:/bin setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$test_dir/runner/bin/microvm-check" >"$log" 2>&1
+	expect "another user's check runs" "$log" 'lkvm'
+	expect_no "a user who may not write to the store can share it" "$log" 'the share store'
+fi
+
 volume='volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 : >data.img
 refused "an empty image" 'the volume data.img: the file is empty; remove it' "$volume"

@@ -33,7 +33,7 @@ for "plain" hypervisors { }
 // for "machined" hypervisors { registerWithMachined = true; vsock.cid = 42; }
 // for "virtiofs" [ "qemu" "cloud-hypervisor" "crosvm" "stratovirt" "alioth" ]
   { shares = [ (store "virtiofs") ]; }
-// for "refused-9p" [ "crosvm" "kvmtool" ] { shares = [ (store "9p") ]; }
+// for "permissions-only" [ "crosvm" "kvmtool" ] { shares = [ (store "9p") ]; }
 // {
   # The same address twice, as in microvm.nix's example.
   both-interfaces = named "both-interfaces" {
