@@ -15,7 +15,7 @@ imaging/disk imaging/squashfs imaging/erofs imaging/volume imaging/initrd
 backends/interface backends/qemu backends/cloud_hypervisor backends
 backends/runtime/base backends/runtime/shares backends/runtime/volume backends/runtime/kvm
 backends/runtime/control backends/runtime
-compiler/storage compiler/describe compiler/check compiler/resolve compiler/closure compiler/plan
+compiler/storage compiler/linked compiler/describe compiler/check compiler/resolve compiler/closure compiler/plan
 compiler/images compiler/runner compiler/session compiler/inspect compiler/microvm compiler/fleet
 compiler/command compiler'
 

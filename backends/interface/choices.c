@@ -108,6 +108,12 @@ const char *const store_engine_names[] = {
 	NULL,
 };
 
+const char *const store_link_names[] = {
+	[LINK_BUILD] = "build",
+	[LINK_HOST] = "host",
+	NULL,
+};
+
 const char *const store_device_names[] = {
 	[STORE_BLOCK] = "block",
 	[STORE_PMEM] = "pmem",

@@ -67,6 +67,10 @@ extern const char *const store_type_names[];
 enum store_engine { ENGINE_LINKED, ENGINE_MKSQUASHFS, ENGINE_MKFS_EROFS };
 extern const char *const store_engine_names[];
 
+/* LINK_HOST: the disk is linked on the host that runs the VM. */
+enum store_link { LINK_BUILD, LINK_HOST };
+extern const char *const store_link_names[];
+
 enum store_device { STORE_BLOCK, STORE_PMEM };
 extern const char *const store_device_names[];
 

@@ -170,6 +170,7 @@ struct vm {
 		enum compression compression;
 		enum store_engine engine;
 		enum store_device device;
+		enum store_link link;
 		int64_t level;      /* 0: our default for the compressor */
 		int64_t block_size; /* bytes */
 		bool verity;

@@ -113,6 +113,31 @@ static void check_direct(const struct checker *checker)
 			"the pages in the host's page cache");
 }
 
+/* The host links the disk from the runner's list, by this program alone. */
+static void check_link(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->store_disk.link);
+	if (!vm->store_on_disk)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.link: host requires a store disk, but the store is a share");
+	else if (vm->rootfs)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.link: host links store paths, and a root file system is not in "
+			"a store");
+	else if (vm->store_disk.engine != ENGINE_LINKED)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.link: host requires storeDisk.engine: linked");
+	else if (vm->store_disk.verity)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.link: host does not work with verity: the root hash is in the "
+			"initrd, which is made before the disk");
+	else if (vm->hypervisor && vm->hypervisor->macos)
+		check_error(checker, where, "bad-store-disk",
+			"storeDisk.link: host requires a Linux host, which has the guest's store "
+			"paths");
+}
+
 void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -134,6 +159,10 @@ void check_store_disk(const struct checker *checker)
 		    checker, &vm->store_disk.direct, &vm->store_disk.device, &vm->store_on_disk) &&
 		vm->store_disk.direct)
 		check_direct(checker);
+	if (check_accepted(checker, &vm->store_disk.link, &vm->store_on_disk, &vm->rootfs,
+		    &vm->store_disk.engine, &vm->store_disk.verity) &&
+		vm->store_disk.link == LINK_HOST)
+		check_link(checker);
 }
 
 /* The guest's init is in the store, so the guest needs a store disk or a share of the store. */

@@ -50,6 +50,10 @@ static const struct argument_command commands[] = {
 		"build all VMs of a host, their systemd units, and bin/install-host, which "
 		"installs them",
 		1, 1},
+	[COMMAND_LINK] = {"link", "RUNNER...",
+		"link the store disks of runners with storeDisk.link: host, unless they are there, "
+		"and print their paths; done by microvm-run and the units, too",
+		0, ANY},
 	[COMMAND_CACHE_PACK] = {"cache pack", "PATH...",
 		"compress the closures of store paths into the cache, and build no runner", 1, ANY},
 	[COMMAND_CACHE_STATS] = {"cache stats", "",
@@ -72,7 +76,7 @@ static const struct argument_command commands[] = {
 #define DESCRIPTIONS (PLANS | BIT(CHECK))
 #define CACHE (BIT(CACHE_STATS) | BIT(CACHE_GC) | BIT(CACHE_VERIFY))
 #define PACKS (BUILDS | BIT(CACHE_PACK))
-#define READS_CACHE (BUILDS | BIT(SIZE) | BIT(WHY))
+#define READS_CACHE (BUILDS | BIT(SIZE) | BIT(WHY) | BIT(LINK))
 #define PRINTS_JSON (BIT(PLAN) | BIT(SIZE) | BIT(WHY) | BIT(DIFF) | CACHE | BIT(CACHE_PACK))
 #define ALL ((1u << COMMAND_COUNT) - 1)
 
@@ -166,7 +170,7 @@ static const struct argument_row rows[] = {
 		.doc = "pack for descriptions with this option, such as storeDisk.type=erofs; may "
 		       "be repeated"},
 	{'j', "jobs", ARGUMENT_IS_CUSTOM(store_jobs, "N"),
-		.commands = PLANS | BIT(CACHE_VERIFY) | BIT(CACHE_PACK),
+		.commands = PLANS | BIT(LINK) | BIT(CACHE_VERIFY) | BIT(CACHE_PACK),
 		.doc = "use N threads; 0: one per CPU (default: $NIX_BUILD_CORES, else 0)"},
 	{.name = "cache",
 		STRING(settings.cache_dir, "DIR"),
@@ -186,6 +190,19 @@ static const struct argument_row rows[] = {
 		FLAG(settings.no_cache),
 		.commands = READS_CACHE,
 		.doc = "neither read nor fill your own cache"},
+	{.name = "disks",
+		STRING(disks, "DIR"),
+		.commands = BIT(LINK),
+		.doc = "keep the disks in DIR (default: $MICROVM_DISKS, else "
+		       "/var/lib/microvms/.disks for root and ~/.cache/mvmbuild/disks for others)"},
+	{.name = "verify",
+		FLAG(verify),
+		.commands = BIT(LINK),
+		.doc = "also compare a disk that is there with the store, and repair it"},
+	{.name = "gc",
+		FLAG(collect),
+		.commands = BIT(LINK),
+		.doc = "then remove the disks that no runner needs"},
 	{.name = "force",
 		FLAG(settings.force),
 		.commands = BUILDS,
@@ -445,6 +462,9 @@ static bool check_combination(struct diag *diag, const struct cli *cli)
 	if (cli->dry_run && cli->depfile)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--dry-run builds nothing, so it writes no --depfile; remove one of them");
+	if (cli->command == COMMAND_LINK && cli->words.n == 0 && !cli->collect)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"link needs at least one runner, or --gc");
 	if (cli->json && cli->html)
 		return diag_error(
 			diag, STATUS_USAGE, NULL, "usage", "--json and --html exclude each other");

@@ -21,6 +21,7 @@ enum subcommand {
 	COMMAND_DIFF,
 	COMMAND_INIT,
 	COMMAND_HOST,
+	COMMAND_LINK,
 	COMMAND_CACHE_PACK,
 	COMMAND_CACHE_STATS,
 	COMMAND_CACHE_GC,
@@ -38,9 +39,11 @@ struct cli {
 	struct build_settings settings;
 	const char *output;         /* NULL: the default */
 	const char *depfile, *html; /* NULL: none */
+	const char *disks;          /* NULL: the default */
 	uint64_t max_bytes;         /* of the cache; UINT64_MAX: any */
 	int64_t max_age_seconds;    /* since the last use; -1: any */
 	enum diag_format format;
+	bool collect, verify; /* of link */
 	bool dry_run, json, matrix, mounts, host, part, nix, syntax;
 	bool help, version; /* printed; no command is to run */
 };

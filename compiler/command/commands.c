@@ -391,6 +391,7 @@ bool command_run(struct invocation *call)
 		[COMMAND_DIFF] = report_diff,
 		[COMMAND_INIT] = run_init,
 		[COMMAND_HOST] = run_host,
+		[COMMAND_LINK] = command_link,
 		[COMMAND_CACHE_PACK] = cache_pack,
 		[COMMAND_CACHE_STATS] = cache_stats,
 		[COMMAND_CACHE_GC] = cache_collect,

@@ -28,6 +28,8 @@ bool cache_stats(struct invocation *call);
 bool cache_collect(struct invocation *call);
 bool cache_check(struct invocation *call);
 
+/* link.c */
+bool command_link(struct invocation *call);
 /* cache_pack.c */
 bool cache_pack(struct invocation *call);
 

@@ -366,6 +366,12 @@ static const struct option store_disk_options[] = {
 		       "not in the host's page cache too. Not for device: pmem, which is the "
 		       "host's "
 		       "page cache."},
+	{.name = "link",
+		ENUM(struct vm, store_disk.link, store_link),
+		.def = "build",
+		.doc = "build: the runner contains the disk. host: the runner contains the list of "
+		       "the store paths, and the host that runs the VM links the disk from its own "
+		       "store, once for all VMs with the same list (mvmbuild link)."},
 	{.name = "verity",
 		BOOL(struct vm, store_disk.verity),
 		.def = "false",

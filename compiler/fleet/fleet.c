@@ -220,7 +220,7 @@ static bool keep(
 	vm->toplevel = arena_strdup(arena, own->plan.system.toplevel);
 	gcroots_collect(arena, &own->plan, &fleet->roots);
 	inputs_collect(arena, &own->input.files, &own->plan, &fleet->inputs);
-	if (own->vm->store_on_disk) {
+	if (storage_disk_in_runner(own->vm)) {
 		vm->disk = storage_store_disk(own->vm);
 		vm->disk_key = disk_image_key(arena, &own->plan);
 		vm->maps_as = own->vm->store_disk.device == STORE_PMEM

@@ -33,27 +33,36 @@ static const struct store_way *disk_way(const struct plan *plan)
 		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
 }
 
+struct link_list disk_image_list(const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	return (struct link_list){
+		.type = vm->store_disk.type,
+		.compression = vm->store_disk.compression,
+		.level = vm->store_disk.level,
+		.block_size = vm->store_disk.block_size,
+		.tail_packing = vm->store_disk.tail_packing,
+		.verify = vm->store_disk.verify,
+		.alignment = vm->store_disk.device == STORE_PMEM ? PMEM_BYTES : 0,
+		.time = plan->time,
+		.closure = plan->closure,
+	};
+}
+
 /* The request as far as the description determines it. */
 static struct store_disk_request described_disk(
 	const struct plan *plan, const char *cache_dir, int64_t *stored)
 {
 	const struct vm *vm = plan->vm;
-	return (struct store_disk_request){
-		.format = store_formats[vm->store_disk.type].links,
-		.closure = &plan->closure,
-		.cache_dir = cache_dir,
-		.compression = compression_names[vm->store_disk.compression],
-		.level = (int)vm->store_disk.level,
-		.compression_pos = vm->store_disk.compression_where,
-		.block_size = (uint32_t)vm->store_disk.block_size,
-		.tail_packing = vm->store_disk.tail_packing,
-		.features = vm->store_disk.mkfs_features.v,
-		.nfeatures = vm->store_disk.mkfs_features.n,
-		.alignment = vm->store_disk.device == STORE_PMEM ? PMEM_BYTES : 0,
-		.trusted = !vm->store_disk.verify,
-		.time = plan->time,
-		.stored = stored,
-	};
+	const struct link_list list = disk_image_list(plan);
+	struct store_disk_request request = link_list_request(&list);
+	request.closure = &plan->closure;
+	request.cache_dir = cache_dir;
+	request.compression_pos = vm->store_disk.compression_where;
+	request.features = vm->store_disk.mkfs_features.v;
+	request.nfeatures = vm->store_disk.mkfs_features.n;
+	request.stored = stored;
+	return request;
 }
 
 static void fill_settings(struct store_disk_request *request, const struct image_settings *settings,

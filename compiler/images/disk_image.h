@@ -6,6 +6,10 @@
 #include <sys/types.h>
 
 #include "compiler/images/images.h"
+#include "compiler/linked/link_list.h"
+
+/* The list from which a host links the store disk of a plan. */
+struct link_list disk_image_list(const struct plan *plan);
 
 /* A key of all inputs of a store disk, in hex digits. VMs with equal keys share one disk. */
 const char *disk_image_key(struct arena *arena, const struct plan *plan);

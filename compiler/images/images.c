@@ -33,6 +33,17 @@ static const char *in_runner(const struct maker *maker, const char *name)
 	return path_join(maker->arena, maker->runner, name);
 }
 
+/* What comes back from a list that the host could not read is a mistake of ours. */
+static bool write_list(const struct maker *maker)
+{
+	const struct link_list list = disk_image_list(maker->plan);
+	struct link_list again;
+	const char *path = in_runner(maker, RUNNER_LINK_LIST),
+		   *text = link_list_text(maker->arena, &list);
+	return link_list_parse(maker->arena, maker->diag, path, text, strlen(text), &again) &&
+		file_write(maker->diag, path, text, strlen(text), 0444);
+}
+
 static bool make_store_disk(const struct maker *maker)
 {
 	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
@@ -235,6 +246,8 @@ static bool make_beside_disk(const struct maker *maker)
 static bool make_all(const struct maker *maker)
 {
 	const struct vm *vm = maker->plan->vm;
+	if (storage_disk_on_host(vm))
+		return write_list(maker) && make_others(maker);
 	if (!vm->store_on_disk)
 		return make_others(maker);
 	/*

@@ -16,6 +16,7 @@
 #include "compiler/runner/runner.h"
 #include "compiler/storage/nix_state.h"
 #include "compiler/storage/state_names.h"
+#include "compiler/storage/storage.h"
 
 /* Made by a runner, and by kvmtool, whose HOME is the VM's directory. */
 static const char *const made_by_runner[] = {NIX_STATE_COPY, ".lkvm"};
@@ -35,6 +36,8 @@ static bool ends(const char *text, const char *suffix)
 static bool is_made(const char *name, mode_t mode)
 {
 	if (S_ISSOCK(mode) || ends(name, FIRECRACKER_CONFIG))
+		return true;
+	if (S_ISLNK(mode) && ends(name, STORE_DISK_LINK))
 		return true;
 	if (state_name_is_ours(name, strlen(name)))
 		return true;

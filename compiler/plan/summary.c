@@ -100,11 +100,12 @@ static void write_storage(const struct writer *writer)
 				share->read_only ? ", read-only" : ""));
 	}
 	line(writer, "store",
-		arena_printf(writer->arena, "%zu path%s, from %s, %s%s", writer->plan->closure.n,
+		arena_printf(writer->arena, "%zu path%s, from %s, %s%s%s", writer->plan->closure.n,
 			plural(writer->plan->closure.n),
 			shown(writer, writer->plan->closure.source),
 			vm->store_on_disk ? "on a disk of type " : "shared from the host",
-			vm->store_on_disk ? store_type_names[vm->store_disk.type] : ""));
+			vm->store_on_disk ? store_type_names[vm->store_disk.type] : "",
+			storage_disk_on_host(vm) ? ", linked on the host" : ""));
 }
 
 /* ---- the lists ---- */

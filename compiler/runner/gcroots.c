@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "compiler/storage/storage.h"
 
 #define HASH_LETTERS "0123456789abcdfghijklmnpqrsvwxyz"
 #define NAME_LETTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?="
@@ -96,8 +97,10 @@ struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 	find_in(&finder, vm->virtiofsd.package);
 	for (size_t i = 0; i < vm->shares.n; i++)
 		find_in(&finder, vm->shares.v[i].source);
-	if (vm->system_symlink)
+	if (vm->system_symlink || storage_disk_on_host(vm))
 		find_in(&finder, plan->system.toplevel);
+	for (size_t i = 0; storage_disk_on_host(vm) && i < vm->store_paths.n; i++)
+		find_in(&finder, vm->store_paths.v[i]);
 	if (finder.found.n)
 		qsort(finder.found.v, finder.found.n, sizeof *finder.found.v, strings_compare);
 	return finder.found;

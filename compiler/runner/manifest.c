@@ -134,7 +134,7 @@ static struct json_object *verity_json(struct arena *arena, const struct verity 
 static struct json_object *disk_json(
 	struct arena *arena, const struct plan *plan, const struct image_results *results)
 {
-	if (!plan->vm->store_on_disk)
+	if (!storage_disk_in_runner(plan->vm))
 		return NULL;
 	struct json_object *object = json_object_new_object();
 	set_text(object, "path", storage_store_disk(plan->vm));

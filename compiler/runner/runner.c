@@ -213,7 +213,7 @@ static struct json_object *manifest_files(const struct writer *writer)
 {
 	const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM,
 		storage_store_disk(writer->plan->vm), RUNNER_INITRD, RUNNER_KERNEL, RUNNER_VMLINUX,
-		RUNNER_DESCRIPTION};
+		RUNNER_LINK_LIST, RUNNER_DESCRIPTION};
 	struct json_object *files = json_object_new_object();
 	for (size_t i = 0; i < writer->scripts->n; i++)
 		list_file(files, writer,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/runner/script_text.h"
+#include "compiler/storage/storage.h"
 
 static const char *script_host(struct arena *arena, const struct plan *plan, const char *name,
 	const struct strings *arguments)
@@ -44,6 +45,16 @@ static const char *script_custom(struct arena *arena, const struct plan *plan, c
 		*text && text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
+static const char *script_link(struct arena *arena, const struct plan *plan)
+{
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, plan->vm->host_name)},
+		{NULL, NULL},
+	};
+	return storage_disk_on_host(plan->vm) ? script_fill(arena, plan, "microvm-link", holes)
+					      : NULL;
+}
+
 /* `make` returns NULL if this VM has no such script. */
 static const struct {
 	const char *name;
@@ -53,6 +64,7 @@ static const struct {
 	{"microvm-shutdown", script_shutdown},
 	{"microvm-balloon", script_balloon},
 	{"microvm-check", script_check},
+	{"microvm-link", script_link},
 	{"tap-up", script_tap_up},
 	{"tap-down", script_tap_down},
 	{"macvtap-up", script_macvtap_up},

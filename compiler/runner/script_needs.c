@@ -8,6 +8,7 @@
 #include "backends/interface/choices.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
+#include "compiler/storage/storage.h"
 #include "compiler/storage/volume.h"
 
 /* The lines written so far. */
@@ -124,7 +125,7 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 static void need_direct_store(struct lines *lines, const struct plan *plan)
 {
 	const struct guest *guest = &plan->guest;
-	if (plan->vm->store_disk.direct && guest->ndisks && !guest->disks[0].volume)
+	if (plan->vm->store_disk.direct && storage_disk_in_runner(plan->vm))
 		buf_printf(&lines->text, "need_direct \"$runner\"/%s\n",
 			script_quoted(lines->arena, guest->disks[0].file.path));
 }

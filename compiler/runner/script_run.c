@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
+#include "compiler/storage/storage.h"
 #include "compiler/storage/volume.h"
 
 static bool starts_option(const struct argument *argument)
@@ -113,6 +114,14 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 		buf_puts(&out, "\n");
 	}
 	return arena_strdup(arena, buf_text(&out));
+}
+
+static const char *link_disk(struct arena *arena, const struct plan *plan)
+{
+	return storage_disk_on_host(plan->vm)
+		? arena_printf(arena, "link_disk %s",
+			  script_quoted(arena, storage_disk_link(arena, plan->vm)))
+		: "";
 }
 
 static const char *copy_database(struct arena *arena, const struct plan *plan)
@@ -241,6 +250,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"unlocked", unlocked(arena, plan)},
 		{"volumes", create_volumes(arena, plan)},
 		{"database", copy_database(arena, plan)},
+		{"store_disk", link_disk(arena, plan)},
 		{"needs", script_needs(arena, plan)},
 		{"command", command(arena, &plan->lowered.command)},
 		/* The shell splits the script's output into words. */

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "compiler/runner/gcroots.h"
 #include "compiler/session/cache_settings.h"
+#include "compiler/storage/storage.h"
 
 static void fact(struct json_object *facts, const char *key, uint64_t value)
 {
@@ -67,7 +68,7 @@ static void report_result(struct arena *arena, struct progress *progress, const 
 		progress_note(progress, "%s is up to date", result->path);
 		return;
 	}
-	if (plan->vm->store_on_disk)
+	if (storage_disk_in_runner(plan->vm))
 		progress_disk(progress, "store disk", disk);
 	if (disk->verity.data_blocks)
 		report_tree(arena, progress, &disk->verity);

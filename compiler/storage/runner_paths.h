@@ -9,6 +9,8 @@
 #define RUNNER_VMLINUX RUNNER_SHARE "/vmlinux"
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
 #define VOLUME_MEMBER "image" /* the name of the image inside a volume's archive */
+/* in place of the store disk: what the host links it from */
+#define RUNNER_LINK_LIST RUNNER_SHARE "/link-list"
 #define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
 #define RUNNER_MANIFEST RUNNER_SHARE "/manifest.json"
 #define RUNNER_DESCRIPTION RUNNER_SHARE "/vm.json"

@@ -20,6 +20,21 @@
 
 /* ---- disks ---- */
 
+bool storage_disk_on_host(const struct vm *vm)
+{
+	return vm->store_on_disk && vm->store_disk.link == LINK_HOST;
+}
+
+bool storage_disk_in_runner(const struct vm *vm)
+{
+	return vm->store_on_disk && vm->store_disk.link == LINK_BUILD;
+}
+
+const char *storage_disk_link(struct arena *arena, const struct vm *vm)
+{
+	return arena_printf(arena, "%s" STORE_DISK_LINK, vm->host_name);
+}
+
 const char *storage_store_disk(const struct vm *vm)
 {
 	return store_formats[vm->store_disk.type].image;
@@ -31,11 +46,13 @@ static const char *volume_id(struct arena *arena, size_t number)
 			   : arena_printf(arena, "disk%zu", number);
 }
 
-static struct disk store_disk(const struct vm *vm)
+static struct disk store_disk(struct arena *arena, const struct vm *vm)
 {
+	const bool in_runner = storage_disk_in_runner(vm);
 	return (struct disk){.id = "store",
 		.serial = STORE_SERIAL,
-		.file = {storage_store_disk(vm), true},
+		.file = {in_runner ? storage_store_disk(vm) : storage_disk_link(arena, vm),
+			in_runner},
 		.format = IMAGE_RAW,
 		.read_only = true,
 		.direct = vm->store_disk.direct,
@@ -70,7 +87,7 @@ const struct disk *storage_disks(
 	struct disk *disks = arena_alloc(arena, (vm->volumes.n + 1) * sizeof *disks);
 	size_t n = 0;
 	if (vm->store_on_disk)
-		disks[n++] = store_disk(vm);
+		disks[n++] = store_disk(arena, vm);
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		disks[n++] = volume_disk(arena, vm, i);
 	size_t blocks = 0;

@@ -35,8 +35,15 @@ struct guest_mounts {
 	size_t n, capacity;
 };
 
+/* Whether the runner contains the store disk. */
+bool storage_disk_in_runner(const struct vm *vm);
+/* Whether the host links the store disk. */
+bool storage_disk_on_host(const struct vm *vm);
 /* The path of the store disk's image in the runner. */
 const char *storage_store_disk(const struct vm *vm);
+/* The link to a store disk that the host links, in the state directory. */
+const char *storage_disk_link(struct arena *arena, const struct vm *vm);
+#define STORE_DISK_LINK "-store-disk" /* the end of its name, behind the hostName */
 /*
  * Device-mapper name of the store disk under dm-verity; its device is STAGE1_MAPPED followed by it.
  */

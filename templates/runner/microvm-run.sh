@@ -144,9 +144,25 @@ where_direct() { # IMAGE TEXT OTHERWISE
 	fi
 }
 
-bytes_of() { echo $(($(wc -c <"$runner/$1"))); } # FILE, in the runner
+# Has the host link the store disk, unless it did before, and names it in the state directory.
+link_disk() { # NAME
+	local disk
+	disk=$("$runner/bin/microvm-link") || exit 1
+	need_owned 'the link' "$1"
+	if [ "$(readlink -- "$1")" = "$disk" ]; then return; fi
+	if [ -e "$1" ] && [ ! -L "$1" ]; then
+		fail "$1 exists and is not the link to the store disk; move it away"
+	fi
+	ln -sfn -- "$disk" "$1" || fail "cannot create the link $1 to the store disk"
+}
 
-# Adds the size of a file in the runner to a number of MiB.
+bytes_of() { # FILE, in the runner or the state directory
+	local file=$runner/$1
+	if [ ! -e "$file" ]; then file=$1; fi
+	echo $(($(wc -c <"$file")))
+}
+
+# Adds the size of such a file to a number of MiB.
 with_mib() { echo $(($1 + ($(bytes_of "$2") + 1048575) / 1048576)); } # MIB FILE
 
 # Escapes a path for use in a URL.
@@ -179,6 +195,7 @@ accel=@accel@
 @aio@
 @needs@
 @locks@
+@store_disk@
 @volumes@
 @database@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
