@@ -29,23 +29,6 @@ static const char *state_of(struct arena *arena, const char *place)
 
 /* ---- references ---- */
 
-bool disk_refer(struct arena *arena, struct diag *diag, const char *place, const char *runner)
-{
-	const char *state = state_of(arena, place);
-	const size_t length = state ? strlen(state) : 0;
-	/* Runners of the host's VMs are found by their links. */
-	if (state && strncmp(runner, state, length) == 0 && runner[length] == '/')
-		return true;
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	SHA256((const unsigned char *)runner, strlen(runner), digest);
-	const char *directory = path_join(arena, place, REFERENCES),
-		   *link = path_join(arena, directory, arena_hex(arena, digest, sizeof digest));
-	return directory_make(diag, directory, 0755) &&
-		(symlink(runner, link) == 0 || errno == EEXIST ||
-			diag_error(diag, STATUS_FAILED, NULL, "linked-disk",
-				"cannot create the link %s: %s", link, strerror(errno)));
-}
-
 static void need_of(struct collector *collector, const char *runner)
 {
 	const char *name = link_list_disk(collector->arena, runner);
@@ -85,15 +68,37 @@ static void need_of_references(struct collector *collector)
 		closedir(stream);
 }
 
+static bool has_need(const struct collector *collector, const char *name)
+{
+	for (size_t i = 0; i < collector->needed.n; i++)
+		if (strcmp(collector->needed.v[i], name) == 0)
+			return true;
+	return false;
+}
+
 static bool is_needed(struct collector *collector, const char *name)
 {
 	collector->needed.n = 0;
 	need_of_vms(collector);
 	need_of_references(collector);
-	for (size_t i = 0; i < collector->needed.n; i++)
-		if (strcmp(collector->needed.v[i], name) == 0)
-			return true;
-	return false;
+	return has_need(collector, name);
+}
+
+bool disk_refer(struct arena *arena, struct diag *diag, const char *place, const char *runner,
+	const char *name)
+{
+	struct collector collector = {.arena = arena, .diag = diag, .place = place};
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	need_of_vms(&collector);
+	if (has_need(&collector, name))
+		return true;
+	SHA256((const unsigned char *)runner, strlen(runner), digest);
+	const char *directory = path_join(arena, place, REFERENCES),
+		   *link = path_join(arena, directory, arena_hex(arena, digest, sizeof digest));
+	return directory_make(diag, directory, 0755) &&
+		(symlink(runner, link) == 0 || errno == EEXIST ||
+			diag_error(diag, STATUS_FAILED, NULL, "linked-disk",
+				"cannot create the link %s: %s", link, strerror(errno)));
 }
 
 /* ---- removal ---- */

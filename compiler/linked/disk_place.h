@@ -42,8 +42,12 @@ bool disk_seal(struct arena *arena, struct diag *diag, const char *disk);
 /* Whether the disk exists and is the sealed one. */
 bool disk_is_sealed(struct arena *arena, const char *disk);
 
-/* Records that the runner (absolute) needs its disk. */
-bool disk_refer(struct arena *arena, struct diag *diag, const char *place, const char *runner);
+/*
+ * Records that the runner (absolute) needs the disk `name`, unless a VM of the state directory
+ * does.
+ */
+bool disk_refer(struct arena *arena, struct diag *diag, const char *place, const char *runner,
+	const char *name);
 /* Removes the disks that no runner needs; *removed and *bytes are added to. */
 bool disks_collect(struct arena *arena, struct diag *diag, const char *place, size_t *removed,
 	unsigned long long *bytes);

@@ -230,14 +230,19 @@ bool link_list_read(struct arena *arena, struct diag *diag, const char *runner,
 	return true;
 }
 
+/* Not parsed: a collection looks at the lists of all VMs. */
 const char *link_list_disk(struct arena *arena, const char *runner)
 {
-	struct link_list list;
-	const char *name, *path = path_join(arena, runner, RUNNER_LINK_LIST);
-	return path_is_regular_file(path) &&
-			link_list_read(arena, diag_new(arena), runner, &list, &name)
-		? name
-		: NULL;
+	static const char first[] = FIRST_LINE "\ntype ";
+	struct bytes text;
+	const char *path = path_join(arena, runner, RUNNER_LINK_LIST);
+	if (!path_is_regular_file(path) ||
+		!file_read(arena, diag_new(arena), path, LIST_BYTES, &text) ||
+		strncmp(text.p, first, strlen(first)) != 0)
+		return NULL;
+	const char *type = text.p + strlen(first);
+	const char *name = disk_name(arena, &text, arena_strndup(arena, type, strcspn(type, "\n")));
+	return link_list_is_disk(name) ? name : NULL;
 }
 
 bool link_list_is_disk(const char *name)

@@ -144,8 +144,10 @@ static bool work(const struct linking *linking, bool sealed, enum linked_how *ho
 static bool get_own(const struct linking *linking, enum linked_how *how)
 {
 	const char *runner = path_absolute(linking->arena, linking->request->runner);
-	if (!disk_place_make(linking->arena, linking->diag, linking->place) ||
-		!disk_refer(linking->arena, linking->diag, linking->place, runner))
+	if (!disk_place_make(linking->arena, linking->diag, linking->place))
+		return false;
+	if (!linking->request->unreferred &&
+		!disk_refer(linking->arena, linking->diag, linking->place, runner, linking->name))
 		return false;
 	FD_CLEANUP int lock =
 		disk_lock(linking->arena, linking->diag, linking->place, linking->name);

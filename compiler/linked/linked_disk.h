@@ -17,7 +17,8 @@ struct linked_disk_request {
 	const char *cache_dir;
 	const struct cache_sharing *sharing;
 	unsigned jobs;
-	bool verify; /* link an existing disk again, and compare */
+	bool verify;     /* link an existing disk again, and compare */
+	bool unreferred; /* the caller makes a reference: a VM's link */
 };
 
 enum linked_how { LINKED_FOUND, LINKED_MADE, LINKED_REPAIRED };

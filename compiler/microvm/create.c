@@ -8,6 +8,7 @@
 #include "base/staging.h"
 #include "compiler/microvm/contents.h"
 #include "compiler/microvm/custody.h"
+#include "compiler/microvm/host_disks.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/machine.h"
 #include "compiler/microvm/roots.h"
@@ -28,6 +29,8 @@ static bool fill(const struct creation *creation)
 	const char *directory = creation->staging.directory;
 	struct product product;
 	if (!source_build(host, &creation->source, creation->name, directory, &product))
+		return false;
+	if (!host_disk_link(host, product_runner(host, directory, &product)))
 		return false;
 	if (!source_write(host, directory, &creation->source))
 		return false;

@@ -20,6 +20,7 @@
 #include "base/printable.h"
 #include "compiler/microvm/by_hand.h"
 #include "compiler/microvm/contents.h"
+#include "compiler/microvm/host_disks.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/roots.h"
 #include "compiler/microvm/runners.h"
@@ -308,7 +309,7 @@ static bool remove_it(const struct removal *removal)
 	if (has_units(removal))
 		units_forget(removal->host, removal->machine.name);
 	disks_prune(removal->host);
-	return end(removal);
+	return host_disks_prune(removal->host) && end(removal);
 }
 
 bool verb_remove(struct host *host, const struct request *request)

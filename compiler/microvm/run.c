@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/interrupts.h"
 #include "compiler/microvm/become.h"
+#include "compiler/linked/disk_place.h"
 #include "compiler/microvm/custody.h"
+#include "compiler/microvm/host_disks.h"
 
 /* Serves the shares as root, as the unit does, until this process, then the hypervisor, ends. */
 static bool serve_shares(const struct host *host, const char *user)
@@ -42,7 +44,12 @@ bool verb_run(struct host *host, const struct request *request)
 		!machine_get(host, request->name, &machine) ||
 		!unit_user_add(host, &machine, &argv))
 		return false;
+	if (geteuid() == 0 && !host_disk_link(host, machine_path(host, &machine, "current")))
+		return false;
 	diag_print(host->diag, stderr, DIAG_HUMAN, host->settings.quiet);
+	if (setenv(DISK_PLACE_VARIABLE, host_disks(host), 1) != 0)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "run",
+			"cannot set a variable: %s", strerror(errno));
 	if (chdir(machine.directory) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s",
 			machine.directory, strerror(errno));

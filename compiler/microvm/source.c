@@ -198,6 +198,13 @@ static bool nothing_to_build(const struct host *host, const struct source *sourc
 		"the source of %s is not known; create the VM again", name);
 }
 
+const char *product_runner(
+	const struct host *host, const char *directory, const struct product *product)
+{
+	return product->target[0] == '/' ? product->target
+					 : path_join(host->arena, directory, product->target);
+}
+
 bool source_build(const struct host *host, const struct source *source, const char *name,
 	const char *directory, struct product *product)
 {

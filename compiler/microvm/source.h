@@ -37,6 +37,9 @@ struct product {
 /* Builds. A description's runner goes to `directory`, the VM's or one that will become it. */
 bool source_build(const struct host *host, const struct source *source, const char *name,
 	const char *directory, struct product *product);
+/* The runner of a product that was built in `directory`. */
+const char *product_runner(
+	const struct host *host, const char *directory, const struct product *product);
 /* Finds out what would be built, without building it. */
 bool source_wanted(const struct host *host, const struct source *source, const char *name,
 	struct product *product);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "compiler/microvm/host_disks.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/machine.h"
 #include "compiler/microvm/roots.h"
@@ -119,7 +120,8 @@ static bool update(const struct host *host, struct machine *machine, const struc
 		!source_build(host, &source, machine->name, machine->directory, &product))
 		return false;
 	*changed = strcmp(machine->current, product.target) != 0;
-	if (!is_startable(host, machine, &product, request)) {
+	if (!host_disk_link(host, product_runner(host, machine->directory, &product)) ||
+		!is_startable(host, machine, &product, request)) {
 		flake_forget_result(host, machine->directory);
 		return false;
 	}
@@ -143,6 +145,7 @@ static bool update_one(const struct host *host, const char *name, const struct r
 	link_tidy(host->arena, machine_path(host, &machine, "old"));
 	ok &= runners_prune(host, &machine);
 	disks_prune(host);
+	ok &= host_disks_prune(host);
 	if (!ok)
 		return false;
 	host_say(host, "MicroVM %s is %s.\n", name,

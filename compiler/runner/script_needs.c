@@ -24,6 +24,12 @@ static void need_program(struct lines *lines, const struct plan *plan)
 	buf_puts(&lines->text, "\n");
 }
 
+static void need_linker(struct lines *lines, const struct plan *plan)
+{
+	if (storage_disk_on_host(plan->vm))
+		buf_puts(&lines->text, "need_linker\n");
+}
+
 static void need_quotable_runner(struct lines *lines, const struct plan *plan)
 {
 	if (plan->lowered.forbidden_characters)
@@ -160,6 +166,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 {
 	struct lines lines = {.arena = arena};
 	need_program(&lines, plan);
+	need_linker(&lines, plan);
 	need_quotable_runner(&lines, plan);
 	need_files(&lines, plan);
 	need_huge_pages(&lines, plan);

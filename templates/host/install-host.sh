@@ -430,6 +430,20 @@ go_back() { # NAME
 	fi
 }
 
+# ---- linked store disks ----
+# Links the disk of a runner that needs it; another system's tree gets its own at its first start.
+link_disk() { # NAME PLACE
+	local program=$target/$1/$2/bin/microvm-link
+	if [ -z "$live" ] || [ ! -x "$program" ]; then return; fi
+	"$program" --disks "$target/.disks" >/dev/null
+}
+
+remove_disks() {
+	if [ -n "$live" ] && [ -d "$target/.disks" ] && command -v mvmbuild >/dev/null; then
+		mvmbuild link --quiet --gc --disks "$target/.disks" || status=1
+	fi
+}
+
 # ---- VMs ----
 changed=() started=() status=0
 make_current() { # NAME PLACE DISK KEY RESTART
@@ -441,6 +455,13 @@ make_current() { # NAME PLACE DISK KEY RESTART
 	if [ -n "$live" ] && [ -n "$before" ] && [ "$5" = yes ] && is_active "$1" &&
 		why=$(obstacle "$1" "$2"); then
 		echo "install-host: $1 keeps its runner, because the new one cannot start: $why" >&2
+		status=1
+		return
+	fi
+	if ! link_disk "$1" "$2"; then
+		echo "install-host: the store disk of $1 cannot be linked$(if [ -n "$before" ]; then
+			echo "; it keeps its runner"
+		fi)" >&2
 		status=1
 		return
 	fi
@@ -621,6 +642,7 @@ if [ -n "$root" ]; then
 	rm -- "$target/.new"
 fi
 if [ -d "$pool" ]; then find "$pool" -type f -links 1 -delete; fi
+remove_disks
 name_undeclared
 if [ -n "$live" ]; then restart_and_start; fi
 exit $status

@@ -33,6 +33,11 @@ need_program() {
 	command -v "$1" >/dev/null || complain "$1 is not installed (PATH is $PATH)"
 }
 
+need_linker() {
+	command -v mvmbuild >/dev/null ||
+		complain "mvmbuild is not installed, and links the store disk on the host that runs the VM (PATH is $PATH)"
+}
+
 need_runner_without() { # CHARACTERS
 	case $runner in *["$1"]*) complain "the hypervisor cannot open files below $runner, whose path must not contain any of $1" ;; esac
 }

@@ -133,4 +133,39 @@ boots() { # NAME SETTINGS [LINE]
 boots block 'type: erofs'
 check "the state directory names the disk" test "$(readlink vm-store-disk)" = "$(link "$test_dir/block")"
 boots pmem 'type: erofs, compression: none, device: pmem' 'qemu: {machine: q35}'
+
+# ---- the command microvm ----
+unset MICROVM_DISKS
+state=$test_dir/vms
+microvm() { "$(dirname "$mvmbuild")/microvm" --state-dir "$state" -q "$@"; }
+describe() { # NAME [LINE]...
+	{
+		fast_kernel
+		printf '%s\n' "hostName: $1" "toplevel: $guest" "storeDir: $NIX_STORE_DIR"
+		printf '%s\n' "${@:2}"
+	} >"$test_dir/$1.yaml"
+}
+linked() { find "$state/.disks" -maxdepth 1 -name '*.erofs' 2>/dev/null | sort; }
+count() { linked | wc -l; }
+created() { # NAME
+	describe "$1" 'storeDisk: {type: erofs, compression: none, link: host}'
+	microvm -c "$1" -f "$test_dir/$1.yaml"
+}
+updated() { # NAME SETTINGS
+	describe "$1" "storeDisk: {$2, link: host}"
+	microvm -u "$1"
+}
+check "microvm -c links the disk" created one
+check "it is in the state directory" test "$(count)" = 1
+first=$(inode "$(linked)")
+check "a second VM with the same closure" created two
+check "has the same disk" test "$(count)" = 1 -a "$(inode "$(linked)")" = "$first"
+check "microvm -u links the new disk" updated one 'type: erofs'
+check "beside the old one" test "$(count)" = 2
+check "one VM is removed" microvm --remove two
+check "the link old of the other keeps its disk" test "$(count)" = 2
+check "another update" updated one 'type: erofs, level: 3'
+check "removes the disk that nothing needs any more" test "$(count)" = 2
+check "the last VM is removed" microvm --remove one
+check "with its disks" test "$(count)" = 0 -a ! -e "$state/.disks"
 finish
