@@ -17,6 +17,9 @@ let
 
   storage = if isAttrs plan then plan else fromJSON (readFile plan);
   inherit (storage) mounts storeDir stateDir writableStore;
+  registers = config.nix.enable or true;
+  # It runs no commands of the configuration (system.nixos-init of nixpkgs).
+  hasNixosInit = config.system.nixos-init.enable or false;
 
   types = map (mount: mount.type) mounts;
   # A store disk as persistent memory (storeDisk.device) is not a virtio disk.
@@ -115,7 +118,19 @@ in
       else if elem type [ "virtiofs" "overlay" ] then [ type ] else [ ])
     types;
   boot.loader.grub.enable = false;
-  boot.postBootCommands = if config.nix.enable or true then register else "";
+  boot.postBootCommands = if registers && !hasNixosInit then register else "";
+  systemd.services = if registers && hasNixosInit then {
+    register-nix-paths = {
+      description = "Register the Store's Paths";
+      wantedBy = [ "sysinit.target" ];
+      after = [ "local-fs.target" ];
+      before = [ "sysinit.target" "shutdown.target" ];
+      conflicts = [ "shutdown.target" ];
+      unitConfig.DefaultDependencies = false;
+      serviceConfig = { Type = "oneshot"; RemainAfterExit = true; };
+      script = register;
+    };
+  } else { };
 
   # Hard links between a layer and the one below it are copies. Without sync-before-registering, a
   # guest that loses power may have registered paths whose files are empty.

@@ -125,6 +125,7 @@ let
   mapped = "/dev/mapper/store";
   plan = planWith (if isVerified then mapped else storeDevice);
   guest = import ../guest.nix (planWith storeDevice) args;
+  registers = cfg.registerClosure && cfg.mvmbuild.initrd == "guest";
   mounted = { device = mapped; options = [ "ro" "noauto" ]; };
 in
 {
@@ -150,10 +151,9 @@ in
 
     boot = {
       initrd = { inherit (guest.boot.initrd) availableKernelModules kernelModules; };
-      postBootCommands =
-        mkIf (cfg.registerClosure && config.nix.enable && cfg.mvmbuild.initrd == "guest")
-          guest.boot.postBootCommands;
+      postBootCommands = mkIf registers guest.boot.postBootCommands;
     };
+    systemd.services = mkIf registers guest.systemd.services;
 
     nix.settings = lib.mapAttrs (name: mkDefault) (guest.nix.settings or { });
 

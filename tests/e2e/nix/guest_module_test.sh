@@ -42,6 +42,11 @@ is "disk: NixOS places the layers of the overlay" \
 	"{\"lowerdir\":[\"$parent/.ro-store\"],\"upperdir\":\"$parent/.rw-store/store\",\"workdir\":\"$parent/.rw-store/work\"}"
 is "disk: the guest's Nix makes no links across layers" \
 	"$(evaluated disk nix.settings.auto-optimise-store)" false
+nixos_init=$(nix-instantiate --eval -E "let
+	config = { nix = { enable = true; package = \"/nix\"; }; system.nixos-init.enable = true; };
+	guest = import $top/templates/nix/guest.nix $test_dir/disk.json { inherit config; };
+	in guest.boot.postBootCommands == \"\" && guest.systemd.services.register-nix-paths.script != \"\"")
+is "disk: with nixos-init, a unit registers the paths" "$nixos_init" true
 is "disk: the initrd has the modules" \
 	"$(evaluated disk boot.initrd.availableKernelModules |
 		jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true

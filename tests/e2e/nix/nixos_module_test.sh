@@ -63,6 +63,11 @@ is "the guest's initrd has the drivers of persistent memory" pmem-guest \
 is "NixOS maps a store disk that is persistent memory" pmem-guest \
 	'.fstab | test("\n/dev/disk/by-label/nix-store /nix/.ro-store erofs [^ ]*dax=always")'
 is "an overlay for /etc takes the guest's initrd" etc-overlay '.initrd == "guest"'
+is "nixos-init takes the guest's initrd" nixos-init '.initrd == "guest"'
+is "with nixos-init, a unit registers the closure" nixos-init \
+	'.postBootCommands == "" and (.registration | contains("--load-db"))'
+is "otherwise a command of stage 2 registers it" needed-for-boot \
+	'(.postBootCommands | contains("--load-db")) and .registration == null'
 is "modules for the guest's initrd are loaded by mvmbuild's" initrd-modules \
 	'.initrd == "own" and .description.stage1.modules == ["virtio_gpu"]'
 is "lines that a configuration adds to a script are added to mvmbuild's" scripts \

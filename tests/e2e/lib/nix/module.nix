@@ -208,6 +208,18 @@ let
       boot.initrd.systemd.enable = true;
       system.etc.overlay.enable = true;
     };
+    # Older nixpkgs have no such option.
+    nixos-init = {
+      options = lib.optionalAttrs (!declaresNixosInit) {
+        system.nixos-init.enable = lib.mkEnableOption "nixos-init";
+      };
+      config = {
+        boot.initrd.systemd.enable = true;
+        system.etc.overlay.enable = true;
+        system.nixos-init.enable = true;
+        services = lib.optionalAttrs declaresNixosInit { userborn.enable = true; };
+      };
+    };
     initrd-modules.boot.initrd.kernelModules = [ "virtio_gpu" ];
     no-nix = { nix.enable = false; microvm.guest.enable = true; };
     scripted.boot.initrd.systemd.enable = false;
@@ -240,6 +252,8 @@ let
     };
   };
 
+  declaresNixosInit = (system { }).options.system ? nixos-init;
+
   failed = evaluated: map (check: check.message)
     (lib.filter (check: !check.assertion) evaluated.config.assertions);
 in
@@ -255,6 +269,8 @@ in
         inherit (declaredRunner) description;
         inherit (config.microvm.mvmbuild) initrd mounts;
         failed = failed evaluated;
+        inherit (config.boot) postBootCommands;
+        registration = config.systemd.services.register-nix-paths.script or null;
         fstab = config.environment.etc.fstab.text;
         modules = config.boot.initrd.availableKernelModules;
         runner = declaredRunner.drvPath;
