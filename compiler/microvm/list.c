@@ -178,8 +178,9 @@ bool verb_list(struct host *host, const struct request *request)
 	if (names.n)
 		list_print_table(host, rows, names.n);
 	else
-		printf("There are no VMs in %s; microvm -c NAME -f SOURCE creates one.\n",
-			host->state_dir);
+		printf("There are no VMs in %s%s; microvm -c NAME -f SOURCE creates one.\n",
+			host->state_dir,
+			path_exists(host->state_dir) ? "" : ", which does not exist");
 	print_left(host, left, nleft);
 	print_dangling(host, &dangling);
 	return true;

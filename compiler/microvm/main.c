@@ -231,14 +231,22 @@ static const char *with_name(struct arena *arena, const char *command, const cha
 		: command;
 }
 
+/* The action that has this name elsewhere; NULL: none. */
+static const char *action_elsewhere(struct arena *arena, const char *word, const char *name)
+{
+	for (size_t i = 0; i < countof(elsewhere); i++)
+		if (strcmp(elsewhere[i].word, word) == 0)
+			return with_name(arena, elsewhere[i].meant, name);
+	return NULL;
+}
+
 static const char *similar_action(struct arena *arena, const struct strings *words)
 {
 	struct strings names = {0};
 	const char *word = words->v[0];
-	for (size_t i = 0; i < countof(elsewhere); i++)
-		if (strcmp(elsewhere[i].word, word) == 0)
-			return with_name(
-				arena, elsewhere[i].meant, words->n > 1 ? words->v[1] : NULL);
+	const char *meant = action_elsewhere(arena, word, words->n > 1 ? words->v[1] : NULL);
+	if (meant)
+		return meant;
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		if (commands[i].doc)
 			vec_push(arena, &names, commands[i].name + strlen("--"));
@@ -257,6 +265,27 @@ static bool no_action(struct host *host, const struct strings *words)
 			"an action is missing before \"%s\"; see microvm --help", words->v[0]);
 	return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
 		"an action is missing; see microvm --help");
+}
+
+/*
+ * "--start web1", written like an action, or "--stop web1", which is an option of another action.
+ * Asking for help or for the version is neither.
+ */
+static bool check_actions(struct host *host, size_t verb, const struct arguments *arguments)
+{
+	const char *name = arguments->words.n ? arguments->words.v[0] : NULL;
+	for (size_t i = 0; verb == ARGUMENT_NO_COMMAND && i < arguments->options.n; i++) {
+		const struct argument *option = &arguments->options.v[i];
+		if (option->row && option->row->commands == ALL)
+			continue;
+		const char *word =
+			option->row ? option->row->name : option->text + strspn(option->text, "-");
+		const char *meant = action_elsewhere(host->arena, word, name);
+		if (meant)
+			return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+				"there is no action \"--%s\"; did you mean \"%s\"?", word, meant);
+	}
+	return true;
 }
 
 static bool run_verb(struct command_line *line, size_t verb, const struct arguments *arguments)
@@ -282,6 +311,7 @@ static bool run(struct command_line *line, int argc, char *argv[])
 	size_t verb;
 	if (!arguments_read(arena, diag, &table, argc, argv, &arguments) ||
 		!find_verb(line, &arguments, &verb) ||
+		!check_actions(&line->host, verb, &arguments) ||
 		!arguments_check(arena, diag, &table, verb, &arguments) ||
 		!arguments_store(arena, diag, &table, verb, &arguments, line))
 		return false;
