@@ -35,6 +35,12 @@ struct documents {
 bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text,
 	struct documents *documents);
 /*
+ * Reads a file and parses it; "-" is standard input. A file of another kind, such as a Nix
+ * expression, is an error with advice. `named`: where the file is named, or NULL.
+ */
+bool doc_read(struct arena *arena, struct diag *diag, const struct pos *named, const char *path,
+	struct documents *documents);
+/*
  * Parses a single value ("[a, b]", "2G") of `--set`: `text` from byte `skip` on. Positions count
  * from the start of the text. Returns NULL after an error.
  */

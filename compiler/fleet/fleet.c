@@ -20,10 +20,8 @@
 
 static bool read_file(struct session *session, const char *path, struct node **merged)
 {
-	struct bytes text;
 	struct documents documents = {0};
-	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
-		!doc_parse(session->arena, session->diag, path, &text, &documents))
+	if (!doc_read(session->arena, session->diag, NULL, path, &documents))
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
 		*merged = node_merge(session->arena, *merged, documents.v[i]);
@@ -137,10 +135,11 @@ static bool check_vm(struct session *session, const struct fleet *fleet, const s
 
 static bool check(struct session *session, struct fleet *fleet)
 {
-	bool ok = is_plain_path(fleet->state_dir) ||
+	const bool refused = places_refused(fleet->places, &fleet->state_dir);
+	bool ok = refused || is_plain_path(fleet->state_dir) ||
 		bad(session, where_of(fleet, &fleet->state_dir, NULL),
 			"stateDir must be an absolute path");
-	if (!is_made_of(fleet->state_dir ? fleet->state_dir : "", "/._-"))
+	if (!refused && !is_made_of(fleet->state_dir ? fleet->state_dir : "", "/._-"))
 		ok = bad(session, where_of(fleet, &fleet->state_dir, NULL),
 			"stateDir may contain only letters, digits, '/', '.', '_' and '-', because "
 			"systemd units refer to it");

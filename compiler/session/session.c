@@ -32,12 +32,9 @@ static struct node *unwrap(struct arena *arena, struct node *description)
 /* Merges the documents of a file over the description. */
 static bool read_description(struct session *session, const char *path, struct node **merged)
 {
-	struct bytes text;
 	struct documents documents = {0};
-	const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
 	const struct pos *named = session->input.named.line ? &session->input.named : NULL;
-	if (!file_read_at(session->arena, session->diag, named, path, DOC_MAX_BYTES, &text) ||
-		!doc_parse(session->arena, session->diag, name, &text, &documents))
+	if (!doc_read(session->arena, session->diag, named, path, &documents))
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
 		*merged =
