@@ -125,7 +125,7 @@ const struct shape shape_qemu_id = shape_row(STATUS_DESCRIPTION, "bad-name", is_
 	"^[A-Za-z][A-Za-z0-9_.-]*$",
 	"a valid QEMU id: use letters, digits, '-', '_' and '.', starting with a letter", NULL);
 const struct shape shape_ipv4 = shape_row(STATUS_DESCRIPTION, "bad-address", is_ipv4_or_empty,
-	"^(" OCTET "(\\." OCTET "){3})?$", "an IPv4 address", NULL);
+	"^(" OCTET "(\\." OCTET "){3})?$", "an IPv4 address such as 127.0.0.1", NULL);
 const struct shape shape_path = shape_row(
 	STATUS_DESCRIPTION, "bad-path", is_path, "^[^\n]+$", "a path without line breaks", NULL);
 const struct shape shape_absolute = shape_row(

@@ -28,6 +28,27 @@ static void check_interface_type(
 			"bad-interface", "interfaces[%zu].tap.vhost requires type tap", i);
 }
 
+/*
+ * Every host has the interface "lo"; the settings of all interfaces, and of new ones, are at "all"
+ * and "default" (Documentation/networking/ip-sysctl.rst).
+ */
+static void check_kernel_name(
+	const struct checker *checker, const struct interface *interface, size_t i)
+{
+	static const char *const taken[] = {"lo", "all", "default"};
+	if (interface->type == INTERFACE_USER || !interface->id ||
+		!check_accepted(checker, &interface->type))
+		return;
+	for (size_t k = 0; k < countof(taken); k++)
+		if (strcmp(interface->id, taken[k]) == 0)
+			check_error(checker,
+				check_position(checker, &interface->id, &interface->where),
+				"reserved-name",
+				"interfaces[%zu].id: \"%s\" is a name of the host's kernel; choose "
+				"another name",
+				i, taken[k]);
+}
+
 void check_interfaces(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -36,6 +57,7 @@ void check_interfaces(const struct checker *checker)
 		const struct interface *interface = &vm->interfaces.v[i];
 		if (check_accepted(checker, &interface->type))
 			check_interface_type(checker, interface, i);
+		check_kernel_name(checker, interface, i);
 		check_claim(checker, &ids, interface->id, &interface->id, &interface->where);
 		/*
 		 * An interface of type user is alone in its network, where the address of another

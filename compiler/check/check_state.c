@@ -63,11 +63,11 @@ static void warn_of_dot(const struct checker *checker, const char *path, const v
 	const struct pos *element, const char *what)
 {
 	const bool is_beside = strncmp(path, "./", 2) == 0;
+	const char *rest = path + strspn(path, "./");
 	if (!is_beside && strncmp(path, "../", 3) != 0)
 		return;
-	const char *instead = is_beside
-		? arena_printf(checker->arena, "\"%.80s\" if you mean that, or ",
-			  path + strspn(path, "./"))
+	const char *instead = is_beside && *rest
+		? arena_printf(checker->arena, "\"%.80s\" if you mean that, or ", rest)
 		: "";
 	diag_warning(checker->diag, check_position(checker, field, element), "relative-path",
 		"%s: \"%.80s\" is relative to the VM's state directory, not to the description; "

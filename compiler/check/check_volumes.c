@@ -99,9 +99,22 @@ static void check_label(const struct checker *checker, const struct volume *volu
 			system->label_can);
 }
 
+/* Whether a path can only be that of a directory: "/srv/", "." */
+static bool is_directory_name(const char *path)
+{
+	const char *last = strrchr(path, '/');
+	last = last ? last + 1 : path;
+	return !*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+}
+
 static void check_image(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *where = check_position(checker, &volume->image, &volume->where);
+	if (is_directory_name(volume->image))
+		check_error(checker, where, "bad-volume",
+			"volumes[%zu].image: \"%.80s\" is a directory; name a file, such as "
+			"data.img",
+			i, volume->image);
 	if (check_accepted(checker, &volume->read_only) && !volume->read_only &&
 		is_within(volume->image, checker->vm->store_dir))
 		check_error(checker, where, "bad-volume",
