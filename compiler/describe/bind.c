@@ -125,8 +125,9 @@ static void check_shape(struct binder *binder, const struct option *option, cons
 	const char *shown =
 		strchr(text, '\n') ? "" : arena_printf(binder->arena, ": \"%.80s\"", text);
 	if (!shape->fits(text))
-		diag_error(binder->diag, shape->status, where, shape->code, "%s%s is not %s", path,
-			shown, shape->expected);
+		diag_error(binder->diag, shape->status, where, shape->code, "%s%s is not %s%s",
+			path, shown, shape->expected,
+			is_variable(text) ? "; variables are not expanded" : "");
 	else if (option->longest && strlen(text) > option->longest)
 		diag_error(binder->diag, shape->status, where, shape->code,
 			"%s%s is longer than %zu bytes%s", path, shown, option->longest,
@@ -387,6 +388,14 @@ static bool bind_tree(struct binder *binder, const struct node *node, const stru
 
 /* ---- tables ---- */
 
+static const struct option *find_option(const struct option *table, const char *name)
+{
+	for (; table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
 static void set_defaults(struct binder *binder, const struct option *table, char *base);
 static void bind_table(struct binder *binder, const struct node *map, const struct option *table,
 	char *base, const char *path);
@@ -464,6 +473,16 @@ static const char *required_options(struct arena *arena, const struct option *ta
 	return *list ? arena_printf(arena, "{%s}", list) : "";
 }
 
+/* A file's name in place of an element that may be read from a file. */
+static const char *file_advice(
+	struct binder *binder, const struct option *table, const struct node *node)
+{
+	const bool is_file = node->kind == NODE_SCALAR && strpbrk(node->text, "./");
+	return is_file && find_option(table, "source")
+		? arena_printf(binder->arena, "; write it as {source: %.80s}", node->text)
+		: "";
+}
+
 static void bind_element(struct binder *binder, const struct node *node, const struct option *table,
 	char *element, const char *path)
 {
@@ -474,8 +493,11 @@ static void bind_element(struct binder *binder, const struct node *node, const s
 		return;
 	}
 	const char *required = required_options(binder->arena, table);
-	wrong_type(binder, node, path,
-		*required ? arena_printf(binder->arena, "a map such as %s", required) : "a map");
+	if (*required)
+		wrong_type(binder, node, path,
+			arena_printf(binder->arena, "a map such as %s", required));
+	else
+		wrong_type_so(binder, node, path, "a map", file_advice(binder, table, node));
 	refuse_table(binder, table, element);
 }
 
@@ -504,7 +526,8 @@ static bool bind_map(struct binder *binder, const struct node *node, const struc
 {
 	const struct option *option = target->option;
 	if (node->kind != NODE_MAP)
-		return wrong_type(binder, node, target->path, "a map");
+		return wrong_type(
+			binder, node, target->path, "a map such as {web1: ..., web2: ...}");
 	char *elements = arena_alloc(binder->arena, node->entries.n * option->stride);
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
@@ -573,14 +596,6 @@ static void bind_option(struct binder *binder, const struct node *node, const st
 		return; /* the default stays */
 	if (!bind_kind[option->kind](binder, node, target))
 		refuse_option(binder, option, target->base);
-}
-
-static const struct option *find_option(const struct option *table, const char *name)
-{
-	for (; table->name; table++)
-		if (strcmp(table->name, name) == 0)
-			return table;
-	return NULL;
 }
 
 /* Marks an option below the map as refused, unless it is in the elements of a list. */

@@ -71,6 +71,9 @@ static const char *example(struct arena *arena, const struct option *table, cons
 
 /* ---- ways to find the option ---- */
 
+/* A description may be below a key of this name; in Nix, "microvm.mem = 512;" is common. */
+#define WRAPPER "microvm."
+
 /* An option of the map with another spelling: "host_name". */
 static const char *other_spelling(const struct option *table, const char *name)
 {
@@ -86,13 +89,12 @@ static bool is_description(const struct option *top)
 	return option_at(top, "hypervisor") != NULL;
 }
 
-/* A row of synonyms that names an option of this table, or that gives advice on descriptions. */
+/* A row of synonyms that names an option of this table, or that gives advice. */
 static const struct synonym *synonym_for(const struct hint_place *place, const char *name)
 {
-	const struct synonym *found = synonym_find(synonyms, place->path, name);
-	if (!found || (found->option && !option_at(place->table, found->option)))
-		return NULL;
-	return found->option || is_description(place->top) ? found : NULL;
+	const struct synonym *table = is_description(place->top) ? synonyms : host_synonyms,
+			     *found = synonym_find(table, place->path, name);
+	return found && found->option && !option_at(place->table, found->option) ? NULL : found;
 }
 
 /* Lists the paths of the options of that name in the maps below the table. */
@@ -132,15 +134,26 @@ static struct hint advice(const char *text)
 	return (struct hint){NULL, text};
 }
 
+/* The option of a VM's description that a name in a host file means; NULL: none. */
+static const char *described(struct arena *arena, const struct hint_place *place, const char *name)
+{
+	const struct synonym *synonym = synonym_find(synonyms, "", name);
+	if (is_description(place->top))
+		return NULL;
+	if (option_at(vm_options(arena), name))
+		return name;
+	return synonym ? synonym->option : NULL;
+}
+
 /* An option that belongs elsewhere: above the map, or in the VM's description in a host file. */
 static struct hint elsewhere(struct arena *arena, const struct hint_place *place, const char *name)
 {
-	if (!*place->path && !is_description(place->top) && option_at(vm_options(arena), name))
+	const char *option = described(arena, place, name);
+	if (!*place->path && option)
 		return advice(arena_printf(arena,
 			"; it is an option of a VM's description, as in \"vms: {web1: {config: "
-			"{%s: "
-			"...}}}\"",
-			name));
+			"{%s}}}\"",
+			example(arena, vm_options(arena), option)));
 	if (!*place->path)
 		return advice("");
 	const struct synonym *synonym = synonym_find(synonyms, "", name);
@@ -150,17 +163,17 @@ static struct hint elsewhere(struct arena *arena, const struct hint_place *place
 	if (option_at(place->top, name))
 		return advice(arena_printf(
 			arena, "; \"%s\" is not below \"%s\" but at the top", name, place->path));
-	if (!is_description(place->top) && option_at(vm_options(arena), name))
+	if (option)
 		return (struct hint){"config",
 			arena_printf(arena,
-				"; it is an option of the VM's description, as in \"config: {%s: "
-				"...}\"",
-				name)};
+				"; it is an option of the VM's description, as in \"config: {%s}\"",
+				example(arena, vm_options(arena), option))};
 	return advice("");
 }
 
 struct hint hint_find(struct arena *arena, const struct hint_place *place, const char *name)
 {
+	const char *const given = name;
 	struct strings below = {0};
 	const struct synonym *synonym = synonym_for(place, name);
 	const char *option = other_spelling(place->table, name);
@@ -170,7 +183,9 @@ struct hint hint_find(struct arena *arena, const struct hint_place *place, const
 		return meant(arena, place, synonym->option);
 	if (synonym)
 		return advice(arena_printf(arena, "; %s", synonym->advice));
-	if (strpbrk(name, ".[") && option_at(place->table, name))
+	if (!*place->path && strncmp(name, WRAPPER, strlen(WRAPPER)) == 0)
+		name += strlen(WRAPPER);
+	if ((strpbrk(name, ".[") || name != given) && option_at(place->table, name))
 		return advice(arena_printf(
 			arena, "; write it as \"%s\"", example(arena, place->table, name)));
 	find_below(arena, place->table, "", name, &below);

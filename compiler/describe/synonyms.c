@@ -66,6 +66,9 @@ const struct synonym synonyms[] = {
 	{"", "accel accelerator kvm", NULL,
 		"KVM is used where it works; MICROVM_ACCEL=tcg in the environment of microvm-run "
 		"forces emulation"},
+	{"", "init initPath", NULL,
+		"the guest starts the program init of toplevel; \"init=PATH\" in kernelParams "
+		"chooses another"},
 	{"", "firmware bios uefi ovmf secureboot bootMode", NULL,
 		"the hypervisor loads the kernel itself, without a firmware that could be chosen"},
 	{"", "console consoles tty", NULL,
@@ -147,6 +150,22 @@ const struct synonym synonyms[] = {
 	{0},
 };
 
+const struct synonym host_synonyms[] = {
+	{"", "machines virtualMachines guests instances containers microvms vm", "vms", NULL},
+	{"", "defaults common base template", NULL,
+		"VMs have no common options; put them into a key such as \"x-base: &base {...}\", "
+		"and write \"<<: *base\" in each config"},
+	{"", "directory dir dataDir statePath", "stateDir", NULL},
+	{"", "hostUser owner", "user", NULL},
+	{"", "hostGroup", "group", NULL},
+	{"vms.*", "file path from include import", "source", NULL},
+	{"vms.*", "description definition settings options vm", "config", NULL},
+	{"vms.*", "enable enabled start onboot", "autostart", NULL},
+	{"vms.*", "restart", "restartIfChanged", NULL},
+	{"vms.*", "update flake", "updateFrom", NULL},
+	{0},
+};
+
 const struct synonym value_synonyms[] = {
 	{"hypervisor", "kvm tcg libvirt", "qemu", NULL},
 	{"hypervisor", "ch clh", "cloud-hypervisor", NULL},
@@ -202,13 +221,18 @@ static bool has_word(const char *words, const char *word)
 	return false;
 }
 
-/* Whether the path of a map in a description, "volumes[1]", belongs to the place "volumes". */
+/*
+ * Whether the path of a map, "volumes[1]" or "vms.web1", belongs to the place "volumes" or "vms.*".
+ */
 static bool is_place(const char *path, const char *place)
 {
 	while (*path) {
 		if (*path == '[')
 			path += strcspn(path, "]") + (strchr(path, ']') != NULL);
-		else if (*path++ != *place++)
+		else if (*place == '*') {
+			path += strlen(path);
+			place++;
+		} else if (*path++ != *place++)
 			return false;
 	}
 	return !*place;

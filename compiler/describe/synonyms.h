@@ -10,7 +10,10 @@
 #include <stddef.h>
 
 struct synonym {
-	/* the option whose map has the name: "volumes", "forwardPorts.host"; "": the top */
+	/*
+	 * the option whose map has the name: "volumes", "forwardPorts.host"; "vms.*": each of a
+	 * map's elements; "": the top
+	 */
 	const char *place;
 	/* separated by blanks; case, '-' and '_' are ignored */
 	const char *words;
@@ -21,6 +24,8 @@ struct synonym {
 
 /* For names of options; ends with a row without words. */
 extern const struct synonym synonyms[];
+/* The same for host files. */
+extern const struct synonym host_synonyms[];
 /* For values: `place` is an option with choices, `option` one of them; ends like the other table.
  */
 extern const struct synonym value_synonyms[];
