@@ -38,6 +38,22 @@ static bool plan(struct session *session, struct progress *progress)
 	return ok;
 }
 
+/* Whether a runner of this plan starts on this machine. */
+static bool check_here(struct diag *diag, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	if (plan->backend->macos)
+		return diag_error(diag, STATUS_INPUT, vm_where(vm, &vm->hypervisor), "foreign-host",
+			"%s runs on macOS, not on this host; run \"mvmbuild build\", and start "
+			"the runner there",
+			plan->backend->name);
+	return plan->host_arch == KERNEL_HOST_ARCH ||
+		diag_error(diag, STATUS_INPUT, vm_where(vm, &vm->host_system), "foreign-host",
+			"hostSystem: the runner is for %s hosts, and this is an %s one; run "
+			"\"mvmbuild build\", and start the runner there",
+			kernel_arch_name(plan->host_arch), kernel_arch_name(KERNEL_HOST_ARCH));
+}
+
 static bool plan_and_build(struct invocation *call, struct runner_result *result)
 {
 	const struct cli *cli = &call->cli;
@@ -47,6 +63,8 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	progress_begin(&progress, &cli->settings);
 	inputs_begin(&inputs);
 	if (!plan(session, &progress))
+		return false;
+	if (cli->command == COMMAND_RUN && !check_here(call->diag, &session->plan))
 		return false;
 	inputs_collect(call->arena, &cli->words, &session->plan, &inputs);
 	const char *output = cli->output
