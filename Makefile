@@ -105,16 +105,25 @@ $(BUILD)/mvm-host-aarch64: $(RUNTIME)
 # library: without it, the program is left out and a notice is printed.
 STATIC_SQLITE := -lsqlite3 -lm
 ifeq ($(filter deps clean uninstall,$(MAKECMDGOALS)),)
-STATIC_SQLITE_FOUND := $(shell echo 'int main(void) { return 0; }' | \
-	$(CC) -static -o /dev/null -xc - $(STATIC_SQLITE) 2>/dev/null && echo yes)
+find_static_sqlite = $(shell echo 'int main(void) { return 0; }' | \
+	$(1) -static -o /dev/null -xc - $(STATIC_SQLITE) 2>/dev/null && echo yes)
+STATIC_SQLITE_FOUND := $(call find_static_sqlite,$(CC))
+AARCH64_SQLITE_FOUND := $(call find_static_sqlite,$(AARCH64_CC))
 endif
 NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c network_fs.c)
 NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c) $(PLAIN_BASE)
-$(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
+NIX_DB_FLAGS = $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections \
+	-static -s -Wl,--gc-sections,--wrap=dlopen
+NIX_DB := $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
+$(BUILD)/mvm-nix-db: $(NIX_DB)
 	@mkdir -p $(@D)
 	$(say) STATIC $@
-	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections \
-		-static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) $(STATIC_SQLITE)
+	$(Q)$(CC) $(NIX_DB_FLAGS) -o $@ $(filter %.c,$^) $(STATIC_SQLITE)
+# With the static library of the other architecture (Debian's libsqlite3-dev:arm64).
+$(BUILD)/mvm-nix-db-aarch64: $(NIX_DB)
+	@mkdir -p $(@D)
+	$(say) CROSS $@
+	$(Q)$(AARCH64_CC) $(NIX_DB_FLAGS) -o $@ $(filter %.c,$^) $(STATIC_SQLITE)
 
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
 PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host
@@ -123,6 +132,9 @@ PROGRAMS += $(BUILD)/mvm-nix-db
 endif
 ifneq ($(wildcard $(shell $(AARCH64_CC) -print-file-name=libc.a 2>/dev/null)),)
 PROGRAMS += $(BUILD)/mvm-init-aarch64 $(BUILD)/mvm-host-aarch64
+endif
+ifeq ($(AARCH64_SQLITE_FOUND),yes)
+PROGRAMS += $(BUILD)/mvm-nix-db-aarch64
 endif
 # PARTS=DIR: programs that were built elsewhere, in place of those that are built here: mvm-init,
 # mvm-host and mvm-nix-db, and for other architectures mvm-init-ARCH and mvm-nix-db-ARCH for guests,

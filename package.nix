@@ -30,9 +30,10 @@
   xxhash ? xxHash,
   squashfsTools ? null,
   squashfs-tools ? squashfsTools,
-  # On x86_64, whether to carry the first program of aarch64 guests too, which QEMU emulates. It
-  # needs a cross compiler, which takes an hour where no binary cache has it.
-  withAarch64Guests ? false,
+  # Whether to carry the programs of the other architecture too: for its guests, which QEMU emulates,
+  # and for its hosts (hostSystem). It needs a cross compiler, which takes an hour where no binary
+  # cache has it.
+  withForeign ? false,
 }:
 
 let
@@ -75,8 +76,13 @@ let
     '';
   };
 
-  carried = carriedBy pkgsStatic [ "mvm-init" "mvm-host" "mvm-nix-db" ];
-  carriedAarch64 = carriedBy pkgsCross.aarch64-multiplatform.pkgsStatic [ "mvm-init" ];
+  programs = [ "mvm-init" "mvm-host" "mvm-nix-db" ];
+  carried = carriedBy pkgsStatic programs;
+  foreign =
+    if stdenv.hostPlatform.isx86_64
+    then { name = "aarch64"; packages = pkgsCross.aarch64-multiplatform; }
+    else { name = "x86_64"; packages = pkgsCross.gnu64; };
+  carriedForeign = carriedBy foreign.packages.pkgsStatic programs;
 in
 stdenv.mkDerivation {
   pname = "mvmbuild";
@@ -95,8 +101,10 @@ stdenv.mkDerivation {
   preBuild = ''
     mkdir carried
     cp ${carried}/libexec/* carried/
-  '' + lib.optionalString (withAarch64Guests && stdenv.hostPlatform.isx86_64) ''
-    cp ${carriedAarch64}/libexec/mvm-init carried/mvm-init-aarch64
+  '' + lib.optionalString withForeign ''
+    for program in ${toString programs}; do
+      cp ${carriedForeign}/libexec/$program carried/$program-${foreign.name}
+    done
   '';
   makeFlags = [ "PARTS=carried" "PREFIX=${placeholder "out"}" ];
   enableParallelBuilding = true;

@@ -51,10 +51,20 @@ in
     mvmbuild = {
       package = mkOption {
         type = types.package;
-        default = import ../package.nix pkgs.buildPackages;
+        default =
+          let
+            package = import ../package.nix pkgs.buildPackages;
+            isForeign = packages: packages.stdenv.hostPlatform.isLinux &&
+              packages.stdenv.hostPlatform.system != pkgs.stdenv.buildPlatform.system;
+          in
+          if (isForeign pkgs || isForeign cfg.vmHostPackages) && package ? override
+            && (package.override.__functionArgs or { }) ? withForeign
+          then package.override { withForeign = true; }
+          else package;
         defaultText = literalExpression "pkgs.buildPackages.mvmbuild";
         description = ''
-          The compiler that makes the runners.
+          The compiler that makes the runners. For a guest or a host of another architecture, the
+          default is built with the programs for it.
         '';
       };
 

@@ -81,6 +81,10 @@ is "only the chosen hypervisor is an input" everything '.description | has("cros
 
 check "every runner evaluates" evaluated others others
 check "there is one for each hypervisor" jq -e 'length == 8' "$test_dir/others"
+check "mvmbuild evaluates with the programs of the other architecture" evaluated foreign foreign
+check "there are three of them" jq -e \
+	'test("for program in mvm-init mvm-host mvm-nix-db;.*carried/.program-(aarch64|x86_64)"; "m")' \
+	"$test_dir/foreign"
 check "the programs for deployment evaluate" evaluated deploy deploy
 check "a VM with the host's store can switch" jq -e '.sshSwitch != null' "$test_dir/deploy"
 

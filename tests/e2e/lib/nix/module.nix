@@ -282,6 +282,10 @@ in
   # The messages that each mistake causes.
   refused = lib.mapAttrs (name: module: failed (system module)) mistakes;
 
+  # How mvmbuild is built with the programs of the other architecture.
+  foreign = builtins.unsafeDiscardStringContext
+    (pkgs.callPackage ../../../../package.nix { withForeign = true; }).preBuild;
+
   # Every runner of one configuration, and the programs for deployment.
   others = lib.mapAttrs (name: package: package.drvPath) (system { }).config.microvm.runner;
   deploy = lib.mapAttrs (name: package: if package == null then null else package.drvPath)
