@@ -77,8 +77,26 @@ static void add_disk(const struct alioth *alioth, const struct disk *disk)
 		add_object(alioth, id, &disk->file);
 }
 
+/*
+ * Alioth's own server. The guest's kernel keeps 64 bytes of memory for each 4 KiB of the window, so
+ * this one costs 16 MiB. It holds the parts of files that are in use, not whole files.
+ */
+static void add_directory(const struct alioth *alioth, const struct share *share, size_t index)
+{
+	const bool object = needs_object(share->source);
+	const char *id = arena_printf(alioth->arena, "id_fs%zu", index);
+	option_printf(alioth->command, "--fs", "dir,path=%s,tag=%s,dax_window=1g",
+		object ? id : share->source, share->tag);
+	if (object)
+		add_object(alioth, id, &(const struct file_ref){share->source, false});
+}
+
 static void add_share(const struct alioth *alioth, const struct share *share, size_t index)
 {
+	if (share->dax) {
+		add_directory(alioth, share, index);
+		return;
+	}
 	bool object = needs_object(share->socket);
 	const char *id = arena_printf(alioth->arena, "id_fs%zu", index);
 	option_printf(alioth->command, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket,
@@ -134,6 +152,11 @@ static void alioth_modules(
 			"virtio_pci", "it is the bus of Alioth's devices", false, NULL});
 }
 
+static bool shares_directories(const struct guest *guest)
+{
+	return version_at_least(guest->options->version, 0, 8);
+}
+
 /* Since commit 8f95f75 of 2026-01, "add file lock to disk image". */
 static bool locks_disks(const struct guest *guest)
 {
@@ -154,6 +177,7 @@ const struct backend alioth_backend = {
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {CAN_WHEN, "from version 0.8 on", shares_directories},
 			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

@@ -134,11 +134,16 @@ static void add_shares(const struct crosvm *crosvm)
 {
 	for (size_t i = 0; i < crosvm->guest->nshares; i++) {
 		const struct share *share = crosvm->guest->shares[i];
-		bool virtiofs = share->proto == SHARE_VIRTIOFS;
-		command_add(crosvm->command, virtiofs ? "--vhost-user" : "--shared-dir");
-		if (virtiofs)
+		const bool has_daemon = share_has_daemon(share);
+		command_add(crosvm->command, has_daemon ? "--vhost-user" : "--shared-dir");
+		if (has_daemon)
 			command_printf(crosvm->command, "type=fs,socket=%s",
 				value(crosvm->arena, share->socket));
+		else if (share->dax)
+			command_printf(crosvm->command,
+				"%s:%s:type=fs:cache=%s:posix_acl=%s:dax=true", share->source,
+				share->tag, share_cache_names[share->cache],
+				share->posix_acl ? "true" : "false");
 		else
 			command_printf(crosvm->command, "%s:%s:type=p9", share->source, share->tag);
 	}
@@ -288,10 +293,11 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 			pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
-		if (share->proto != SHARE_9P)
+		if (share_has_daemon(share))
 			continue;
-		check_read_only(diag, vm, i,
-			"crosvm supports read-only shares with virtiofs only, not with 9p");
+		if (!share->dax)
+			check_read_only(diag, vm, i,
+				"crosvm supports read-only shares with virtiofs only, not with 9p");
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				"shares[%zu].source: crosvm cannot share a directory with ':' in "
@@ -313,6 +319,12 @@ static size_t crosvm_parameter_bytes(const struct guest *guest)
 /* crosvm accepts only printable ASCII characters: kernel_cmdline/src/kernel_cmdline.rs. */
 static bool crosvm_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	for (size_t i = 0; i < vm->shares.n && guest->arch != KERNEL_X86_64; i++)
+		if (vm->shares.v[i].dax)
+			return diag_error(diag, STATUS_DESCRIPTION, &vm->shares.v[i].where,
+				"not-supported",
+				"shares[%zu].dax: crosvm supports DAX for shares only on x86_64",
+				i);
 	for (const char *at = guest->parameters; *at; at++)
 		if (*at < ' ' || *at > '~')
 			return diag_error(diag, STATUS_DESCRIPTION,
@@ -351,6 +363,7 @@ const struct backend crosvm_backend = {
 		{
 			[FEATURE_9P] = {.can = CAN},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {.can = CAN},
 			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

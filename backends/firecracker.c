@@ -406,6 +406,7 @@ const struct backend firecracker_backend = {
 		{
 			[FEATURE_9P] = {CAN_NOT, "it cannot share directories", NULL},
 			[FEATURE_VIRTIOFS] = {CAN_NOT, "it cannot share directories", NULL},
+			[FEATURE_SHARE_DAX] = {CAN_NOT, "it cannot share directories", NULL},
 			[FEATURE_USER_NETWORK] = {CAN_NOT, TAP_ONLY, NULL},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

@@ -237,6 +237,7 @@ const struct backend kvmtool_backend = {
 		{
 			[FEATURE_9P] = {.can = CAN},
 			[FEATURE_VIRTIOFS] = {CAN_NOT, "set proto: 9p for the shares", NULL},
+			[FEATURE_SHARE_DAX] = {CAN_NOT, "it has no virtiofs", NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

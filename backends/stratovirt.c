@@ -251,6 +251,8 @@ const struct backend stratovirt_backend = {
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {CAN_NOT,
+				"its vhost-user-fs device has no window for DAX", NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

@@ -238,6 +238,8 @@ const struct backend vfkit_backend = {
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {CAN_NOT, "its virtiofs device has no window for DAX",
+				NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {CAN_NOT, "set type: user for the interface", NULL},

@@ -443,6 +443,7 @@ const struct backend cloud_hypervisor_backend = {
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {CAN_NOT, "its --fs has no window for DAX", NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

@@ -8,6 +8,7 @@ const char *feature_name(enum feature feature)
 	static const char *const names[FEATURE_COUNT] = {
 		[FEATURE_9P] = "9p shares",
 		[FEATURE_VIRTIOFS] = "virtiofs shares",
+		[FEATURE_SHARE_DAX] = "DAX for shares",
 		[FEATURE_USER_NETWORK] = "user networking",
 		[FEATURE_FORWARD_PORTS] = "port forwarding",
 		[FEATURE_TAP] = "tap interfaces",

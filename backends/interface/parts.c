@@ -76,6 +76,11 @@ void lower_notify(struct arena *arena, const struct guest *guest, struct lowered
 		out->notify = arena_printf(arena, "vsock:%lld", notify_port(guest));
 }
 
+bool share_has_daemon(const struct share *share)
+{
+	return share->proto == SHARE_VIRTIOFS && !share->dax;
+}
+
 void check_read_only(struct diag *diag, const struct vm *vm, size_t i, const char *cannot)
 {
 	const struct share *share = &vm->shares.v[i];

@@ -64,6 +64,9 @@ long long notify_port(const struct guest *guest);
  */
 void lower_notify(struct arena *arena, const struct guest *guest, struct lowered *out);
 
+/* Whether a virtiofsd serves the share, except on a Mac. */
+bool share_has_daemon(const struct share *share);
+
 /*
  * For a hypervisor that would let the guest write to a read-only share. It records an error, or a
  * warning if the share is the host's store, which belongs to root: there microvm-run makes sure

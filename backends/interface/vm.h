@@ -72,6 +72,7 @@ struct share {
 	const char *host_store;
 	enum share_cache cache;
 	bool posix_acl;
+	bool dax; /* the guest maps the host's pages; the hypervisor itself serves the share */
 	struct strings extra_args;
 };
 

@@ -458,6 +458,8 @@ const struct backend qemu_backend = {
 		{
 			[FEATURE_9P] = {.can = CAN},
 			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_SHARE_DAX] = {CAN_NOT,
+				"its vhost-user-fs device has no window for DAX", NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN},
 			[FEATURE_TAP] = {.can = CAN},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "backends/interface/parts.h"
 #include "compiler/check/check.h"
 #include "compiler/describe/options.h"
 #include "compiler/storage/host_store.h"
@@ -14,6 +15,21 @@ static bool translates_ids(const struct strings *arguments)
 			strstr(arguments->v[i], "--translate-gid"))
 			return true;
 	return false;
+}
+
+static void check_dax(const struct checker *checker, const struct share *share, size_t i)
+{
+	const struct pos *where = check_position(checker, &share->dax, &share->where);
+	if (share->proto != SHARE_VIRTIOFS)
+		check_error(
+			checker, where, "bad-share", "shares[%zu].dax requires proto: virtiofs", i);
+	else if (share->cache == CACHE_METADATA)
+		check_error(checker, where, "bad-share",
+			"shares[%zu].dax: only virtiofsd supports cache: metadata", i);
+	else if (check_accepted(checker, &share->read_only))
+		check_read_only(checker->diag, checker->vm, i,
+			"with DAX the hypervisor itself serves the share, and cannot serve it "
+			"read-only");
 }
 
 static void check_share(const struct checker *checker, const struct share *share, size_t i)
@@ -38,14 +54,16 @@ static void check_share(const struct checker *checker, const struct share *share
 			"shares[%zu].readOnly: with false, the guest could change and delete %s of "
 			"the host through %.80s; omit it, and the share is read-only",
 			i, share->host_store, share->source);
-	if (virtiofs &&
+	if (share->dax && check_accepted(checker, &share->dax))
+		check_dax(checker, share, i);
+	if (share_has_daemon(share) &&
 		(!share->socket || !*share->socket || share->socket[0] == '@' ||
 			strlen(share->socket) > SOCKET_PATH_BYTES))
 		check_error(checker, check_position(checker, &share->socket, &share->where),
 			"bad-socket",
 			"shares[%zu].socket: virtiofs requires a socket path of at most %d bytes",
 			i, SOCKET_PATH_BYTES);
-	if (virtiofs && share->posix_acl &&
+	if (share_has_daemon(share) && share->posix_acl &&
 		(translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
 		check_error(checker, check_position(checker, &share->posix_acl, &share->where),
 			"bad-share",
@@ -68,8 +86,8 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 	} options[] = {
 		{"cache", !virtiofs && share->cache != CACHE_AUTO, &share->cache},
 		{"posixAcl", !virtiofs && !share->posix_acl, &share->posix_acl},
-		{"extraArgs", !virtiofs && share->extra_args.n, &share->extra_args},
-		{"socket", !virtiofs && share->socket, &share->socket},
+		{"extraArgs", !share_has_daemon(share) && share->extra_args.n, &share->extra_args},
+		{"socket", !share_has_daemon(share) && share->socket, &share->socket},
 		{"securityModel", virtiofs && share->security_model != SECURITY_NONE,
 			&share->security_model},
 	};
@@ -77,9 +95,10 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 		if (options[k].wanted)
 			diag_warning(checker->diag,
 				check_position(checker, options[k].field, &share->where), "ignored",
-				"shares[%zu].%s: ignored, because a %s share does not have this "
+				"shares[%zu].%s: ignored, because a %s share%s does not have this "
 				"option",
-				i, options[k].name, share_proto_names[share->proto]);
+				i, options[k].name, share_proto_names[share->proto],
+				share->dax ? " with DAX" : "");
 }
 
 void check_shares(const struct checker *checker)

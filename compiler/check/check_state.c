@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/interface/parts.h"
 #include "base/shape.h"
 #include "compiler/check/check.h"
 #include "compiler/storage/nix_state.h"
@@ -99,7 +100,7 @@ static void add_shares(const struct checker *checker, struct names *names)
 		warn_of_dot(checker, share->source, &share->source, &share->where, what);
 		add_option(checker, names, share->source, &share->source, &share->where,
 			(struct name){.what = what, .shared = true, .read_only = true});
-		if (share->proto == SHARE_VIRTIOFS)
+		if (share_has_daemon(share))
 			add_option(checker, names, share->socket, &share->socket, &share->where,
 				(struct name){.what = arena_printf(
 						      checker->arena, "shares[%zu].socket", i)});

@@ -36,6 +36,8 @@ static void add_shares(const struct user *user)
 		const char *what = arena_printf(user->arena, "shares[%zu]", i);
 		add(user, share->proto == SHARE_9P, FEATURE_9P, what, &share->where);
 		add(user, share->proto == SHARE_VIRTIOFS, FEATURE_VIRTIOFS, what, &share->where);
+		add(user, share->dax, FEATURE_SHARE_DAX, arena_printf(user->arena, "%s.dax", what),
+			where_of(user, &share->dax, &share->where));
 	}
 }
 

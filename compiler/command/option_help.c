@@ -54,6 +54,7 @@ static const struct {
 	{"shares.cache", FEATURE_VIRTIOFS},
 	{"shares.posixAcl", FEATURE_VIRTIOFS},
 	{"shares.extraArgs", FEATURE_VIRTIOFS},
+	{"shares.dax", FEATURE_SHARE_DAX},
 	{"virtiofsd", FEATURE_VIRTIOFS},
 	{"devices.bus", FEATURE_PCI_DEVICES},
 	{"devices.bus", FEATURE_USB_DEVICES},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/interface/backend.h"
+#include "backends/interface/parts.h"
 #include "backends/interface/positions.h"
 #include "base/file.h"
 #include "compiler/describe/store_flags.h"
@@ -99,8 +100,7 @@ static void fill(struct arena *arena, struct vm *vm)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		struct share *share = &vm->shares.v[i];
-		if (!share->socket && !vm_where(vm, &share->socket) &&
-			share->proto == SHARE_VIRTIOFS)
+		if (!share->socket && !vm_where(vm, &share->socket) && share_has_daemon(share))
 			share->socket = share_default_socket(arena, vm, share);
 	}
 }

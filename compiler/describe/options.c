@@ -167,6 +167,12 @@ static const struct option share_options[] = {
 		BOOL(struct share, posix_acl),
 		.def = "true",
 		.doc = "virtiofs: POSIX ACLs and extended attributes."},
+	{.name = "dax",
+		BOOL(struct share, dax),
+		.def = "false",
+		.doc = "virtiofs: the guest maps the host's pages of files instead of copying them "
+		       "(DAX). The hypervisor itself serves the share, without a virtiofsd, and "
+		       "the guest can write to it."},
 	{.name = "extraArgs",
 		STRINGS(struct share, extra_args),
 		.doc = "Further arguments for the share's virtiofsd, after those for all shares."},

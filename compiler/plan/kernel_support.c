@@ -70,6 +70,8 @@ static bool check_mount(struct diag *diag, const struct plan *plan,
 		ok = check_option(diag, plan, config, mount, system->kernel_option);
 	if (ok && unpack)
 		ok = check_option(diag, plan, config, mount, unpack);
+	if (ok && strcmp(mount->type, "virtiofs") == 0 && strcmp(mount->options, "dax=always") == 0)
+		ok = check_option(diag, plan, config, mount, "FUSE_DAX");
 	for (size_t i = 0; ok && i < countof(needs); i++)
 		if (strcmp(mount->type, needs[i].type) == 0)
 			ok = check_option(diag, plan, config, mount, needs[i].option);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/interface/parts.h"
 #include "base/buf.h"
 #include "base/file.h"
 
@@ -61,7 +62,7 @@ static bool put_shares(const struct facts *facts)
 	for (size_t i = 0; i < guest->nshares; i++) {
 		const struct share *share = guest->shares[i];
 		const char *name = arena_printf(facts->arena, "virtiofs/%s", share->tag);
-		if (share->proto != SHARE_VIRTIOFS)
+		if (!share_has_daemon(share))
 			continue;
 		if (!directory_make(
 			    facts->diag, path_join(facts->arena, facts->directory, name), 0755) ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "backends/interface/parts.h"
 #include "base/shape.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
@@ -8,7 +9,7 @@
 
 static bool is_served(const struct plan *plan, const struct share *share)
 {
-	return share->proto == SHARE_VIRTIOFS && plan->lowered.accel != ACCEL_MACOS;
+	return share_has_daemon(share) && plan->lowered.accel != ACCEL_MACOS;
 }
 
 /* Whether the share is the copy of the host's Nix database, which microvm-run creates. */
@@ -87,7 +88,8 @@ static const char *commands_before(struct arena *arena, const struct plan *plan)
 /* Whether the hypervisor would let the guest write to a share that is read-only. */
 static bool needs_protection(const struct plan *plan, const struct share *share)
 {
-	return share->read_only && plan->backend->writable_shares && !is_served(plan, share);
+	return share->read_only && (plan->backend->writable_shares || share->dax) &&
+		!is_served(plan, share);
 }
 
 const char *script_protected(struct arena *arena, const struct plan *plan)
@@ -136,7 +138,7 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 			buf_printf(&out, "need_apart %s\n", words);
 		else if (needs_protection(plan, share))
 			buf_printf(&out, "need_protected %s\n", words);
-		if (plan->backend->plain_inodes)
+		if (plan->backend->plain_inodes || share->dax)
 			buf_printf(&out, "need_one_file_system %s\n", words);
 	}
 	return arena_strdup(arena, buf_text(&out));

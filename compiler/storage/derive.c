@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "backends/interface/parts.h"
 #include "base/file.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/storage.h"
@@ -36,7 +37,7 @@ static const struct share *database_share(struct arena *arena, const struct vm *
 		.cache = store->cache,
 		.read_only = true,
 	};
-	if (share->proto == SHARE_VIRTIOFS)
+	if (share_has_daemon(share))
 		share->socket = share_default_socket(arena, vm, share);
 	return share;
 }

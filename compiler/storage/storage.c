@@ -215,7 +215,8 @@ static void add_share(const struct lister *lister, const struct share *share)
 			.type = share_proto_names[share->proto],
 			.options = share->proto == SHARE_9P
 				? "trans=virtio,version=9p2000.L,msize=65536"
-				: "",
+				: share->dax ? "dax=always"
+					     : "",
 			.read_only = share->read_only});
 }
 

@@ -63,6 +63,7 @@
       engine = true;
       device = true;
       direct = true;
+      link = true;
       verity = true;
       verify = true;
     };
@@ -95,6 +96,7 @@
       readOnly = true;
       cache = true;
       posixAcl = true;
+      dax = true;
       extraArgs = true;
     };
     interfaces = {

@@ -356,6 +356,15 @@ in
           host's page cache too. Not for device: pmem, which is the host's page cache.
         '';
       };
+      link = mkOption {
+        type = nullOr (enum [ "build" "host" ]);
+        default = "build";
+        description = ''
+          build: the runner contains the disk. host: the runner contains the list of the store
+          paths, and the host that runs the VM links the disk from its own store, once for all VMs
+          with the same list (mvmbuild link).
+        '';
+      };
       verity = mkOption {
         type = bool;
         default = false;
@@ -576,6 +585,15 @@ in
             default = true;
             description = ''
               virtiofs: POSIX ACLs and extended attributes.
+            '';
+          };
+          dax = mkOption {
+            type = bool;
+            default = false;
+            description = ''
+              virtiofs: the guest maps the host's pages of files instead of copying them (DAX). The
+              hypervisor itself serves the share, without a virtiofsd, and the guest can write to
+              it.
             '';
           };
           extraArgs = mkOption {

@@ -34,7 +34,8 @@ let
   exposesStore = share: lib.any
     (path: isWithin path share.source || isWithin share.source path) [ storeDir stateDir ];
   shareOptions = share: optional (share.readOnly || exposesStore share) "ro"
-    ++ optionals (share.proto == "9p") [ "trans=virtio" "version=9p2000.L" "msize=65536" ];
+    ++ optionals (share.proto == "9p") [ "trans=virtio" "version=9p2000.L" "msize=65536" ]
+    ++ optional (share.proto == "virtiofs" && share.dax == true) "dax=always";
 
   storeTarget =
     if storeShare != null && !cfg.storeOnDisk && storeShare.mountPoint != storeDir

@@ -134,6 +134,7 @@ let
     erofs.microvm = { storeDiskType = "erofs"; storeDiskErofsFlags = [ "-zlz4hc" ]; };
     pmem.microvm = {
       hypervisor = "firecracker";
+      firecracker.version = "1.14";
       storeDisk = { type = "erofs"; compression = "none"; device = "pmem"; };
       volumes = [ { image = "data.img"; mountPoint = "/data"; size = 8; fsType = "vfat"; } ];
     };
