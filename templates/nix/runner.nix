@@ -34,7 +34,8 @@
   # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
   programs ? [ ],
   # The system of the host, if it is another one than that which builds. Then these are packages of
-  # that system: { bash, coreutils, gnutar, gzip }, and so are `programs`.
+  # that system: { bash, coreutils, gnutar, gzip, mvmbuild }, and so are `programs`. Only a runner
+  # with storeDisk.link: host uses this mvmbuild; without it, the host needs one in its PATH.
   hostSystem ? system,
   host ? { inherit bash coreutils gnutar gzip; },
   layers ? [ ], # caches that layers.nix makes
@@ -73,10 +74,15 @@ let
     (name: value: if isAttrs value && elem name unused then withoutPackages value else value)
     (removeAttrs given [ "vmHostPackages" ]);
 
+  # The host links the store disk, with a mvmbuild of its own system.
+  linksOnHost = (given.storeDisk.link or "build") == "host";
+  linker = host.mvmbuild or (if hostSystem == system then mvmbuild else null);
+
   vm = {
     hostShell = "${host.bash}/bin/bash";
     hostPath = map (package: "${package}/bin") (filter (package: package != null)
-      ([ host.coreutils (host.gnutar or null) (host.gzip or null) ] ++ programs));
+      ([ host.coreutils (host.gnutar or null) (host.gzip or null) ] ++ programs
+        ++ (if linksOnHost then [ linker ] else [ ])));
   } // (if hostSystem == system then { } else { inherit hostSystem; }) // used;
 
   storeOnDisk = vm.storeOnDisk or true;
@@ -116,7 +122,8 @@ let
     '' ];
   } // (if canDiscard then { unsafeDiscardReferences.out = true; } else { }) // extra);
 
-  arguments = builtins.concatMap (layer: [ "--cache-from" "${layer}" ]) layers ++ extraArgs;
+  arguments = builtins.concatMap (layer: [ "--cache-from" "${layer}" ])
+    (if linksOnHost then [ ] else layers) ++ extraArgs;
   shellQuote = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 
   runner = derivation (common // {
