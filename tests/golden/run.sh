@@ -144,6 +144,7 @@ else
 fi
 E2
 	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"
+	ln -sf "$mvmbuild" "$work/qemu/bin/mvmbuild" # links store disks
 	# the host has no database
 	if [ -e "$runner/libexec/mvm-nix-db" ]; then
 		ln -sf "$(type -P true)" "$runner/libexec/mvm-nix-db"
@@ -152,7 +153,7 @@ E2
 	(
 		cd "$state" || exit
 		PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 \
-			MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out"
+			MICROVM_DISKS=$work/disks MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out"
 	) || return 1
 	if [ "$2" = tcg ]; then parameters+=" tsc_early_khz=2000000"; fi
 	{

@@ -23,7 +23,8 @@ mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
 cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$host_units/usr/local/bin/"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 {
-	printf '%s\n' 'mem: 128' 'kernelParams: [probe.do=init]' 'storeDisk: {type: erofs, link: host}'
+	printf '%s\n' 'mem: 128' 'kernelParams: [probe.do=init]' \
+		'storeDisk: {type: erofs, link: host}'
 	fast_kernel
 } | compile vm "$probe" || finish
 host_begin

@@ -17,7 +17,8 @@ nix_stage_host "$test_dir/host"
 cp -L "$(command -v mkdir)" "$(command -v seq)" "$(command -v head)" "$test_dir/host/bin/"
 build() { # ATTRIBUTE [ARGUMENT]...
 	nix_build "$top/tests/e2e/lib/nix/link-host.nix" "$1" --argstr kernelPackage "$kernel" \
-		--argstr hostTools "$test_dir/host" --argstr mib "${MVM_LINKED_MIB:-4}" "${@:2}" 2>"$log"
+		--argstr hostTools "$test_dir/host" --argstr mib "${MVM_LINKED_MIB:-4}" \
+		"${@:2}" 2>"$log"
 }
 nix_env_setup "$test_dir/nix"
 # As in layers_test: no path may lie in another one, because Nix would empty the real file.

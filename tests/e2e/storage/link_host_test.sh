@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Store disks that the host links: the same bytes as linked in a build, one disk for all runners with
-# the same list, repaired when it changed, removed when nothing needs it; and a guest boots from it.
+# Store disks that the host links: the same bytes as linked in a build, one disk for all runners
+# with the same list, repaired when it changed, removed when nothing needs it; and a guest boots
+# from it.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -34,8 +35,8 @@ same_bytes() {
 	local name=$1 file=$2 disk
 	built "$name-build" "storeDisk: {$3}" "${@:4}"
 	built "$name-host" "storeDisk: {$3, link: host}" "${@:4}"
-	check "$name: the runner has a list and no disk" test -e \
-		"$test_dir/$name-host/share/microvm/link-list" -a ! -e "$test_dir/$name-host/share/microvm/$file"
+	check "$name: the runner has a list" test -e "$test_dir/$name-host/share/microvm/link-list"
+	check "$name: and no disk" is_gone "$test_dir/$name-host/share/microvm/$file"
 	disk=$(link "$test_dir/$name-host")
 	check "$name: the host links the same bytes" \
 		cmp "$disk" "$test_dir/$name-build/share/microvm/$file"
@@ -106,9 +107,10 @@ forge() { # SED-SCRIPT
 }
 check "a list with another version is refused" forge '1s/1/2/'
 check "a list with a path outside of the store is refused" forge 's|^storeDir .*|storeDir /etc/..|'
-check "a list with a file of another name is refused" forge '$s| .*| shadow|'
-check "a list with a surplus line is refused" forge '$a x'
-check "a list with fewer paths than it says is refused" forge '$d'
+last=$(wc -l <"$test_dir/plain-host/share/microvm/link-list")
+check "a list with a file of another name is refused" forge "${last}s| .*| shadow|"
+check "a list with a surplus line is refused" forge "${last}a x"
+check "a list with fewer paths than it says is refused" forge "${last}d"
 expect "the message says so" "$log" 'is not a link list'
 
 # ---- references ----
@@ -131,7 +133,8 @@ boots() { # NAME SETTINGS [LINE]
 		"^pmem: payload $(sha256sum "$payload" | cut -d ' ' -f 1)"
 }
 boots block 'type: erofs'
-check "the state directory names the disk" test "$(readlink vm-store-disk)" = "$(link "$test_dir/block")"
+check "the state directory names the disk" \
+	test "$(readlink vm-store-disk)" = "$(link "$test_dir/block")"
 boots pmem 'type: erofs, compression: none, device: pmem' 'qemu: {machine: q35}'
 
 # ---- the command microvm ----
