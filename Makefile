@@ -13,7 +13,8 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 WARNINGS += -Wwrite-strings -Wcast-qual -Wvla
 WERROR ?=
-PACKAGES := yaml-0.1 libarchive zlib ext2fs com_err uuid sqlite3 libzstd libxxhash libcrypto json-c
+PACKAGES := yaml-0.1 libarchive zlib ext2fs com_err uuid sqlite3 libzstd liblz4 libxxhash libcrypto
+PACKAGES += json-c
 ifneq ($(MAKECMDGOALS),deps)
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)

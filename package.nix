@@ -95,7 +95,7 @@ stdenv.mkDerivation {
 
   nativeBuildInputs = [ pkg-config makeWrapper ];
   buildInputs = [
-    libyaml libarchive zlib e2fsprogs libuuid sqlite zstd xxhash openssl json_c
+    libyaml libarchive zlib e2fsprogs libuuid sqlite zstd lz4 xxhash openssl json_c
   ];
 
   preBuild = ''

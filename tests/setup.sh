@@ -22,6 +22,7 @@ build comerr-dev     lib:com_err     libcom_err-devel   libcom_err-devel  e2fspr
 build uuid-dev       lib:uuid        libuuid-devel      libuuid-devel     util-linux-libs libuuid
 build libsqlite3-dev lib:sqlite3     sqlite-devel       sqlite3-devel     sqlite          sqlite
 build libzstd-dev    lib:libzstd     libzstd-devel      libzstd-devel     zstd            zstd
+build liblz4-dev     lib:liblz4      lz4-devel          liblz4-devel      lz4             lz4
 build libxxhash-dev  lib:libxxhash   xxhash-devel       xxhash-devel      xxhash          xxHash
 build libssl-dev     lib:libcrypto   openssl-devel      libopenssl-devel  openssl         openssl
 build libjson-c-dev  lib:json-c      json-c-devel       libjson-c-devel   json-c          json_c

@@ -122,7 +122,7 @@ static bool load_closure(struct session *session, const struct strings *words)
 
 /* ---- packing ---- */
 
-/* mkfs.erofs writes the image of each path there. */
+/* With some compressors, mkfs.erofs writes the image of each path there. */
 static bool begin_scratch(struct invocation *call, struct staging *scratch)
 {
 	const char *tmp = getenv("TMPDIR");

@@ -339,13 +339,16 @@ static const struct option store_disk_options[] = {
 		ENUM(struct vm, store_disk.compression, compression),
 		.def_doc = "zstd for squashfs, lz4hc for erofs",
 		.doc = "Compressor. squashfs: zstd; with the engine mksquashfs also gzip, lz4, "
-		       "lzo, xz and none. erofs: lz4, lz4hc, deflate, lzma, zstd and none, if the "
-		       "installed mkfs.erofs supports it."},
+		       "lzo, xz and none. erofs: lz4, lz4hc and none, and deflate, lzma and zstd "
+		       "if "
+		       "the installed mkfs.erofs supports it."},
 	{.name = "level",
 		INT(struct vm, store_disk.level, 0, 22),
 		.def = "0",
-		.doc = "Compression level; 0: the default, which is 3 for squashfs with zstd, and "
-		       "mkfs.erofs's own default for erofs."},
+		.doc = "Compression level; 0: the default, which is 3 for squashfs with zstd, 9 "
+		       "for "
+		       "erofs with lz4hc, and mkfs.erofs's own default for other compressors of "
+		       "erofs."},
 	{.name = "blockSize",
 		INT(struct vm, store_disk.block_size, 4096, 1048576),
 		.def_doc = "131072 for squashfs, 4096 for erofs",

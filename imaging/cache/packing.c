@@ -11,6 +11,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 
+enum { GATHER_BYTES = 64 * 1024 /* for fewer system calls */ };
+
 void packing_init(struct packing *p, const struct packing_request *request)
 {
 	p->root = request->path;
@@ -30,6 +32,7 @@ void packing_release(struct packing *p)
 	fd_close(&p->fd);
 	buf_free(&p->records);
 	buf_free(&p->fragments);
+	free(p->gathered);
 	XXH3_freeState(p->data_hash);
 	free(p->target);
 }
@@ -46,9 +49,31 @@ static bool write_failed(const struct packing *p, struct diag *diag)
 		p->target, strerror(errno));
 }
 
+static bool write_gathered(struct packing *p)
+{
+	const size_t count = p->gathered_bytes;
+	p->gathered_bytes = 0;
+	return fd_write_all(p->fd, p->gathered, count, (off_t)(p->data_bytes - count));
+}
+
+static bool gather(struct packing *p, const void *bytes, size_t count)
+{
+	if (p->gathered_bytes + count > GATHER_BYTES && !write_gathered(p))
+		return false;
+	if (count > GATHER_BYTES)
+		return fd_write_all(p->fd, bytes, count, (off_t)p->data_bytes);
+	if (!p->gathered)
+		p->gathered = require_memory(malloc(GATHER_BYTES));
+	memcpy(p->gathered + p->gathered_bytes, bytes, count);
+	p->gathered_bytes += count;
+	return true;
+}
+
 bool packing_write(struct packing *p, struct diag *diag, const void *bytes, size_t count)
 {
-	if (!fd_write_all(p->fd, bytes, count, (off_t)p->data_bytes))
+	if (count == 0)
+		return true;
+	if (!gather(p, bytes, count))
 		return write_failed(p, diag);
 	XXH3_128bits_update(p->data_hash, bytes, count);
 	p->data_bytes += count;
@@ -146,7 +171,7 @@ bool packing_finish(struct packing *p, struct diag *diag, struct object *out)
 	buf_add(&p->records, p->fragments.p, p->fragments.n);
 	const struct object_footer f = footer_of(p);
 	buf_add(&p->records, &f, sizeof f);
-	if (!write_end(p, &f))
+	if (!write_gathered(p) || !write_end(p, &f))
 		return write_failed(p, diag);
 	*out = (struct object){.fd = p->fd, .footer = f};
 	p->fd = -1;

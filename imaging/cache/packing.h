@@ -35,6 +35,10 @@ struct packing {
 		struct object_record record, uint64_t size, const char *name);
 	/* Called for each directory before its entries; may be NULL. */
 	void (*enter_directory)(struct packing *packing, uint32_t number);
+	/* Whether it has been walked and no compression is under way. */
+	bool (*is_complete)(const struct packing *packing);
+	/* Unless it is complete, the image must have been stopped first. */
+	void (*free)(struct packing *packing);
 	const char *root;
 	bool whole;
 	struct object_identity identity;
@@ -46,6 +50,8 @@ struct packing {
 
 	struct buf records, fragments;
 	uint64_t data_bytes;
+	unsigned char *gathered; /* the end of the data, which is not written yet */
+	size_t gathered_bytes;
 	void *data_hash;                    /* XXH3_state_t */
 	unsigned char setup[32];            /* of the footer */
 	char nar_hash[NAR_HASH_DIGITS + 1]; /* of the NAR that was packed */

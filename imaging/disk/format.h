@@ -21,7 +21,7 @@ struct image_format {
 	void (*open)(struct image *image, struct image_writer *writer);
 	/*
 	 * Reads the tree of a path and starts compressing its contents, which may continue
-	 * afterwards. *out must be freed, also on failure.
+	 * afterwards. *out must be freed, also on failure, with its own function.
 	 */
 	bool (*pack)(struct image *image, struct diag *diag, const struct packing_request *request,
 		struct packing **out);
@@ -30,9 +30,6 @@ struct image_format {
 	 * `wait`, waits for one as long as work is under way.
 	 */
 	bool (*proceed)(struct image *image, struct diag *diag, bool wait, bool *moved);
-	bool (*is_complete)(const struct packing *packing);
-	/* After `stop`, also frees packings that are not complete. */
-	void (*packing_free)(struct packing *packing);
 	/* Adds the object as `name`, which must outlive the image, to the image's root. */
 	bool (*link)(struct image *image, struct diag *diag, const char *name,
 		const struct object *object);

@@ -85,7 +85,7 @@ static void item_free(struct job *job, struct item *item)
 {
 	if (item->packing) {
 		cache_discard(job->cache, &item->entry);
-		job->format->packing_free(item->packing);
+		item->packing->free(item->packing);
 	}
 	object_close(&item->object);
 }
@@ -95,7 +95,7 @@ static bool queue_settle_one(struct job *job, bool wait, bool *settled)
 {
 	struct item *item = &job->queue[job->first];
 	*settled = false;
-	while (item->packing && !job->format->is_complete(item->packing)) {
+	while (item->packing && !item->packing->is_complete(item->packing)) {
 		bool moved;
 		if (!job->format->proceed(job->image, job->diag, wait, &moved))
 			return false;

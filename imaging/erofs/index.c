@@ -2,9 +2,11 @@
 #include "imaging/erofs/index.h"
 
 #include <endian.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "imaging/erofs/format.h"
 
 enum {
@@ -21,6 +23,8 @@ enum {
 /* An index: a number of 12 bits, and above it a type of 2 bits. */
 enum {
 	NUMBER_MASK = EROFS_BLOCK - 1,
+	TYPE_RAW = 0,
+	TYPE_COMPRESSED = 1,
 	TYPE_INSIDE = 2,      /* not the first index of a cluster */
 	BLOCK_COUNT = 0x0800, /* the number is then the cluster's block count */
 };
@@ -96,4 +100,108 @@ uint64_t erofs_index_blocks(struct erofs_index index, const unsigned char *packs
 		}
 	}
 	return blocks + last - !!(index.advise & EROFS_ADVISE_INLINE);
+}
+
+/* ---- making indexes ---- */
+
+struct entry {
+	uint8_t type;
+	/*
+	 * where a cluster starts in these 4 KiB, or the distance from the index where it starts, or
+	 * its block count
+	 */
+	uint16_t number;
+	uint16_t ahead;  /* distance to the next index that starts a cluster */
+	uint16_t blocks; /* of the cluster that starts here */
+};
+
+/* Fills the entries of a cluster whose first byte is at `at` in the file. */
+static void expand(struct erofs_index index, const struct erofs_cluster *cluster, uint64_t at,
+	struct entry *entries)
+{
+	const uint16_t start = (uint16_t)(at & NUMBER_MASK),
+		       blocks = cluster->blocks ? cluster->blocks : 1;
+	const uint32_t distance = (start + cluster->bytes) >> EROFS_BLOCK_BITS;
+	struct entry *entry = &entries[at >> EROFS_BLOCK_BITS];
+	*entry = (struct entry){.type = cluster->raw ? TYPE_RAW : TYPE_COMPRESSED,
+		.number = start,
+		.blocks = blocks};
+	for (uint32_t i = 1; i < distance; i++) {
+		const bool counts = i == 1 && (index.advise & EROFS_ADVISE_BIG);
+		*++entry = (struct entry){.type = TYPE_INSIDE,
+			.number = (uint16_t)(counts ? BLOCK_COUNT | blocks : i),
+			.ahead = (uint16_t)(distance - i)};
+	}
+}
+
+/* Returns the entries; those after the last one are zeros, as many as a pack may need. */
+static struct entry *expand_all(
+	struct erofs_index index, const struct erofs_cluster *clusters, size_t n)
+{
+	struct entry *entries = require_memory(calloc(count(index) + 16, sizeof *entries));
+	uint64_t at = 0;
+	bool starts_last = false; /* the last cluster starts in the last 4 KiB */
+	for (size_t i = 0; i < n; i++) {
+		expand(index, &clusters[i], at, entries);
+		starts_last = (at & NUMBER_MASK) + clusters[i].bytes < EROFS_BLOCK;
+		at += clusters[i].bytes;
+	}
+	/* An index that starts no cluster shows where the last one ends. */
+	if ((at & NUMBER_MASK) && !starts_last)
+		entries[at >> EROFS_BLOCK_BITS] =
+			(struct entry){.type = TYPE_RAW, .number = (uint16_t)(at & NUMBER_MASK)};
+	return entries;
+}
+
+/*
+ * The kernel adds up blocks from the start of the pack: without clusters of several blocks, one for
+ * each cluster that starts in it, including the wanted one; with them, those of the clusters before
+ * the wanted one, also those of a cluster that started before the pack if its count is in the pack.
+ */
+static uint32_t base_of(struct erofs_index index, const struct entry *pack, uint32_t next_block)
+{
+	if (!(index.advise & EROFS_ADVISE_BIG))
+		return next_block - 1;
+	const bool counts = pack->type == TYPE_INSIDE && (pack->number & BLOCK_COUNT);
+	return next_block - (counts ? pack->number & ~(unsigned)BLOCK_COUNT : 0);
+}
+
+/* Writes a pack, and returns the number of the block after it. */
+static uint32_t write_pack(struct erofs_index index, const struct entry *pack, bool is_large,
+	uint32_t next_block, unsigned char *into)
+{
+	const unsigned n = is_large ? 16 : 2, bits = is_large ? 14 : 16;
+	const uint32_t base = htole32(base_of(index, pack, next_block));
+	for (unsigned i = 0; i < n; i++) {
+		const struct entry *entry = &pack[i];
+		const bool counts = entry->type == TYPE_INSIDE &&
+			(index.advise & EROFS_ADVISE_BIG) && (entry->number & BLOCK_COUNT);
+		const bool is_last = i + 1 == n && entry->type == TYPE_INSIDE;
+		const unsigned number = is_last && !counts ? entry->ahead : entry->number,
+			       value = (unsigned)entry->type << EROFS_BLOCK_BITS | number,
+			       shifted = value << (i * bits % 8);
+		unsigned char *at = into + i * bits / 8;
+		for (unsigned byte = 0; byte < 3 && shifted >> (byte * 8); byte++)
+			at[byte] |= (unsigned char)(shifted >> (byte * 8));
+		next_block += entry->blocks;
+	}
+	memcpy(into + n * bits / 8, &base, sizeof base);
+	return next_block;
+}
+
+void erofs_index_add(
+	struct buf *out, struct erofs_index index, const struct erofs_cluster *clusters, size_t n)
+{
+	struct entry *const entries = expand_all(index, clusters, n);
+	const struct entry *pack = entries;
+	uint32_t next_block = 0;
+	for (size_t at = 0, end = erofs_index_bytes(index); at < end;) {
+		const bool is_large = is_large_pack(index, at);
+		unsigned char bytes[LARGE_PACK] = {0};
+		next_block = write_pack(index, pack, is_large, next_block, bytes);
+		buf_add(out, bytes, is_large ? LARGE_PACK : SMALL_PACK);
+		at += is_large ? LARGE_PACK : SMALL_PACK;
+		pack += is_large ? 16 : 2;
+	}
+	free(entries);
 }

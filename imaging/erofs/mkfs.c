@@ -160,8 +160,15 @@ static bool check_level(struct diag *diag, const struct store_disk_request *requ
 		request->compression, max_level, request->level);
 }
 
-bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
-	const struct store_disk_request *request)
+static size_t find_compressor(const char *name)
+{
+	size_t i = 0;
+	while (i < countof(compressors) && strcmp(compressors[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+bool mkfs_erofs_check_settings(struct diag *diag, const struct store_disk_request *request)
 {
 	const uint32_t cluster = request->block_size;
 	if (cluster &&
@@ -170,17 +177,22 @@ bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_
 			"the cluster size of erofs must be a power of two from 4 KiB to 1 MiB, not "
 			"%u bytes",
 			cluster);
-	if (strcmp(request->compression, "none") == 0)
-		return check_level(diag, request, 0);
-	size_t i = 0;
-	while (i < countof(compressors) && strcmp(compressors[i].name, request->compression) != 0)
-		i++;
-	if (i == countof(compressors) || !has_compressor(tool, request->compression))
+	const size_t i = find_compressor(request->compression);
+	return check_level(diag, request, i < countof(compressors) ? compressors[i].max_level : 0);
+}
+
+bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
+	const struct store_disk_request *request)
+{
+	const bool compresses = strcmp(request->compression, "none") != 0;
+	if (compresses &&
+		(find_compressor(request->compression) == countof(compressors) ||
+			!has_compressor(tool, request->compression)))
 		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos,
 			"unsupported-compression",
 			"mkfs.erofs %s does not support the compression \"%s\"; it supports %s",
 			tool->version, request->compression, list_compressors(arena, tool));
-	return check_level(diag, request, compressors[i].max_level);
+	return mkfs_erofs_check_settings(diag, request);
 }
 
 static void add_compression(

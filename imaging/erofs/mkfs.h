@@ -25,7 +25,12 @@ bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *
  */
 const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag);
 bool mkfs_erofs_is_at_least(const struct mkfs_erofs *tool, unsigned major, unsigned minor);
-/* Whether it supports the request's compression; an error lists what it supports. */
+/* Checks level and cluster size, whose limits are the same without the tool. */
+bool mkfs_erofs_check_settings(struct diag *diag, const struct store_disk_request *request);
+/*
+ * As mkfs_erofs_check_settings, and whether it supports the request's compression; an error lists
+ * what it supports.
+ */
 bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
 	const struct store_disk_request *request);
 /*

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/erofs/pack.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,10 +15,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "imaging/erofs/extents.h"
 #include "imaging/erofs/format.h"
-#include "imaging/erofs/index.h"
 #include "imaging/erofs/read.h"
+#include "imaging/erofs/record.h"
 #include "imaging/store/nar_hash.h"
 
 #define ONLY_FILE "file" /* name in the image of a path that is a file itself */
@@ -58,15 +56,6 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	return true;
 }
 
-struct packing *erofs_packing_new(const struct packing_request *request)
-{
-	struct erofs_packing *p = require_memory(calloc(1, sizeof *p));
-	packing_init(&p->common, request);
-	p->common.add_file = add_file;
-	p->arena = arena_new();
-	return &p->common;
-}
-
 static void remove_temporary(struct erofs_packing *p)
 {
 	if (p->image)
@@ -76,7 +65,7 @@ static void remove_temporary(struct erofs_packing *p)
 	p->image = p->copy = NULL;
 }
 
-void erofs_packing_free(struct packing *packing)
+static void packing_free(struct packing *packing)
 {
 	struct erofs_packing *p = as_erofs(packing);
 	remove_temporary(p);
@@ -85,9 +74,20 @@ void erofs_packing_free(struct packing *packing)
 	free(p);
 }
 
-bool erofs_packing_is_complete(const struct packing *packing)
+static bool is_complete(const struct packing *packing)
 {
 	return ((const struct erofs_packing *)(const void *)packing)->complete;
+}
+
+struct packing *erofs_packing_new(const struct packing_request *request)
+{
+	struct erofs_packing *p = require_memory(calloc(1, sizeof *p));
+	packing_init(&p->common, request);
+	p->common.add_file = add_file;
+	p->common.is_complete = is_complete;
+	p->common.free = packing_free;
+	p->arena = arena_new();
+	return &p->common;
 }
 
 /* ---- the process ---- */
@@ -246,43 +246,6 @@ static bool place_blocks(
 	return true;
 }
 
-/* Makes the packs' block numbers relative to the file's first block. */
-static void add_index(struct buf *out, const struct erofs_content *content)
-{
-	if (content->index_bytes == 0)
-		return;
-	struct erofs_map_header header;
-	memcpy(&header, content->index, sizeof header);
-	const size_t packs = out->n + sizeof header;
-	buf_add(out, content->index, content->index_bytes);
-	erofs_index_move((struct erofs_index){content->size, le16toh(header.advise)},
-		(unsigned char *)out->p + packs, -content->start);
-}
-
-static void pad(struct buf *out, size_t unit)
-{
-	static const char zeros[8];
-	buf_add(out, zeros, -out->n & (unit - 1));
-}
-
-static void add_record(struct buf *out, struct object_record record, const struct object_file *file,
-	const char *name, const struct erofs_content *content)
-{
-	const struct erofs_extents extents = {
-		content->layout, content->blocks, content->index_bytes, content->tail_bytes};
-	record.count =
-		(uint32_t)((sizeof extents + content->index_bytes + content->tail_bytes + 3) / 4);
-	buf_add(out, &record, sizeof record);
-	buf_add(out, file, sizeof *file);
-	buf_add(out, name, record.name_length);
-	pad(out, 4);
-	buf_add(out, &extents, sizeof extents);
-	add_index(out, content);
-	if (content->tail_bytes)
-		buf_add(out, content->tail, content->tail_bytes);
-	pad(out, 8);
-}
-
 static bool fill_file(struct filler *filler, const struct object_record *record)
 {
 	struct object_file file = *object_record_file(record);
@@ -299,7 +262,7 @@ static bool fill_file(struct filler *filler, const struct object_record *record)
 		if (!place_blocks(filler, &content, &file))
 			return false;
 	}
-	add_record(&filler->out, *record, &file, object_record_name(record), &content);
+	erofs_record_add(&filler->out, *record, &file, object_record_name(record), &content);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pack: makes erofs objects. One mkfs.erofs per path compresses the files; the object takes only
- * their contents from its image.
+ * pack: makes erofs objects with compressors that only mkfs.erofs has. One mkfs.erofs per path
+ * compresses the files; the object takes only their contents from its image.
  */
 #ifndef MVM_IMAGING_EROFS_PACK_H
 #define MVM_IMAGING_EROFS_PACK_H
@@ -25,8 +25,5 @@ bool erofs_packing_start(struct packing *packing, struct diag *diag, const struc
 void erofs_packing_watch(struct packing *packing, const struct process *process);
 /* Reads the image of the process, which has ended. */
 bool erofs_packing_take(struct packing *packing, struct diag *diag, struct process *process);
-bool erofs_packing_is_complete(const struct packing *packing);
-/* Its process must have ended. */
-void erofs_packing_free(struct packing *packing);
 
 #endif

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/holes.h"
 #include "imaging/squashfs/format.h"
-#include "imaging/squashfs/known.h"
+#include "imaging/cache/known.h"
 
 struct squashfs_packing {
 	struct packing common; /* must be first: pointers to both are converted */
@@ -284,6 +284,20 @@ static void enter_directory(struct packing *packing, uint32_t number)
 	known_enter_directory(&as_squashfs(packing)->known, number);
 }
 
+static bool is_complete(const struct packing *packing)
+{
+	return packing->walked &&
+		((const struct squashfs_packing *)(const void *)packing)->pending == 0;
+}
+
+static void packing_free(struct packing *packing)
+{
+	struct squashfs_packing *p = as_squashfs(packing);
+	known_free(&p->known);
+	packing_release(packing);
+	free(p);
+}
+
 struct packing *squashfs_packing_new(
 	struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
 {
@@ -291,6 +305,8 @@ struct packing *squashfs_packing_new(
 	packing_init(&p->common, request);
 	p->common.add_file = add_file;
 	p->common.enter_directory = enter_directory;
+	p->common.is_complete = is_complete;
+	p->common.free = packing_free;
 	known_begin(&p->known, &p->common, block_size);
 	p->pool = pool;
 	p->block_size = block_size;
@@ -308,18 +324,4 @@ bool squashfs_packing_walk(struct packing *packing, struct diag *diag)
 	p->fragment = NULL;
 	known_free(&p->known);
 	return ok;
-}
-
-bool squashfs_packing_is_complete(const struct packing *packing)
-{
-	return packing->walked &&
-		((const struct squashfs_packing *)(const void *)packing)->pending == 0;
-}
-
-void squashfs_packing_free(struct packing *packing)
-{
-	struct squashfs_packing *p = as_squashfs(packing);
-	known_free(&p->known);
-	packing_release(packing);
-	free(p);
 }

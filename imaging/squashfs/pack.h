@@ -15,9 +15,5 @@ struct packing *squashfs_packing_new(
 bool squashfs_packing_walk(struct packing *packing, struct diag *diag);
 /* Stores a block that the pool has retired in its own object, and releases it. */
 bool squashfs_packing_store(struct compress_pool *pool, struct diag *diag, struct block *block);
-/* Whether it has been walked and no block is under way. */
-bool squashfs_packing_is_complete(const struct packing *packing);
-/* The pool must be freed first if blocks are still under way. */
-void squashfs_packing_free(struct packing *packing);
 
 #endif

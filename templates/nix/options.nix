@@ -310,16 +310,16 @@ in
         default = null;
         description = ''
           Compressor. squashfs: zstd; with the engine mksquashfs also gzip, lz4, lzo, xz and none.
-          erofs: lz4, lz4hc, deflate, lzma, zstd and none, if the installed mkfs.erofs supports it.
-          Default: zstd for squashfs, lz4hc for erofs.
+          erofs: lz4, lz4hc and none, and deflate, lzma and zstd if the installed mkfs.erofs
+          supports it. Default: zstd for squashfs, lz4hc for erofs.
         '';
       };
       level = mkOption {
         type = between 0 22;
         default = 0;
         description = ''
-          Compression level; 0: the default, which is 3 for squashfs with zstd, and mkfs.erofs's own
-          default for erofs.
+          Compression level; 0: the default, which is 3 for squashfs with zstd, 9 for erofs with
+          lz4hc, and mkfs.erofs's own default for other compressors of erofs.
         '';
       };
       blockSize = mkOption {

@@ -3,8 +3,8 @@
  * known: finds files of a store path whose content is already in its object, so that equal files
  * are stored once.
  */
-#ifndef MVM_IMAGING_SQUASHFS_KNOWN_H
-#define MVM_IMAGING_SQUASHFS_KNOWN_H
+#ifndef MVM_IMAGING_CACHE_KNOWN_H
+#define MVM_IMAGING_CACHE_KNOWN_H
 
 #include "base/arena.h"
 #include "base/table.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "imaging/squashfs/known.h"
+#include "imaging/cache/known.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
