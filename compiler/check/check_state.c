@@ -12,6 +12,7 @@
 #include "compiler/check/check.h"
 #include "compiler/storage/nix_state.h"
 #include "compiler/storage/state_names.h"
+#include "compiler/storage/storage.h"
 
 struct name {
 	const char *path; /* simple_path */
@@ -129,6 +130,14 @@ static void add_made(const struct checker *checker, struct names *names)
 			(struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});
 }
 
+static void add_linked_disk(const struct checker *checker, struct names *names)
+{
+	const struct vm *vm = checker->vm;
+	if (vm->host_name && storage_disk_on_host(vm))
+		add(checker, names, storage_disk_link(checker->arena, vm),
+			(struct name){.what = "the link to the store disk"});
+}
+
 static void add_credentials(const struct checker *checker, struct names *names)
 {
 	const struct pairs *files = &checker->vm->credential_files;
@@ -152,6 +161,7 @@ static void add_all(const struct checker *checker, struct names *names)
 	add_volumes(checker, names);
 	add_shares(checker, names);
 	add_database(checker, names);
+	add_linked_disk(checker, names);
 	add_made(checker, names);
 }
 

@@ -17,6 +17,7 @@ static bool load_runner(struct session *session, const char *runner, struct pack
 		.roots = manifest.roots,
 		.nroots = manifest.nroots,
 		.on_disk = manifest.disk,
+		.host_disk = path_exists(path_join(session->arena, runner, RUNNER_LINK_LIST)),
 		.disk_bytes = manifest.disk_bytes,
 		.tree_bytes = manifest.tree_bytes,
 		.stored = manifest.stored};
@@ -33,7 +34,8 @@ static bool load_description(struct session *session, struct packed *out)
 	const struct strings packed = plan_packed(arena, plan);
 	*out = (struct packed){.name = session->vm->host_name,
 		.hypervisor = plan->backend->name,
-		.on_disk = session->vm->store_on_disk};
+		.on_disk = storage_disk_in_runner(session->vm),
+		.host_disk = storage_disk_on_host(session->vm)};
 	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
 		return false;
 	const struct cache_sharing *sharing;

@@ -17,7 +17,9 @@ static void print_head(struct arena *arena, struct buf *out, const struct sizes 
 	const struct packed *packed = sizes->packed;
 	buf_printf(out, "%zu store path%s, %s", packed->closure.n, plural(packed->closure.n),
 		size_text(arena, sizes->total.raw));
-	if (!packed->on_disk)
+	if (packed->host_disk)
+		buf_puts(out, "; the host links the store disk\n");
+	else if (!packed->on_disk)
 		buf_puts(out, "; no store disk\n");
 	else if (packed->disk_bytes)
 		buf_printf(out, "; store disk %s%s\n", size_text(arena, packed->disk_bytes),

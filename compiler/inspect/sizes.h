@@ -16,7 +16,8 @@ struct packed {
 	struct closure closure; /* every size is known */
 	const size_t *roots;
 	size_t nroots;
-	bool on_disk; /* the closure is, or would be, in a store disk */
+	bool on_disk;   /* the closure is, or would be, in a store disk of the runner */
+	bool host_disk; /* the host links the store disk */
 	/*
 	 * size of a runner's store disk; disk_bytes includes tree_bytes, the size of its hash tree
 	 */

@@ -25,6 +25,8 @@ enum {
 	NAME_MAX_LENGTH = 255,
 	NAR_HASH_DIGITS = 64,
 	DISK_DIGITS = 64,
+	/* a hash, a space, the name of a store path, a line feed */
+	SHORTEST_LINE = NAR_HASH_DIGITS + HASH_LENGTH + 4,
 };
 
 /* ---- writing ---- */
@@ -150,6 +152,7 @@ static void take_paths(struct parser *parser, struct closure *closure)
 	closure->store_dir = take(parser, "storeDir");
 	parser->good = parser->good && is_store_dir(closure->store_dir);
 	const size_t n = (size_t)take_number(parser, "paths", PATHS_MAX);
+	parser->good = parser->good && n <= strlen(parser->at) / SHORTEST_LINE;
 	if (!parser->good)
 		return;
 	struct store_path *paths = arena_alloc(parser->arena, (n + 1) * sizeof *paths);

@@ -178,5 +178,6 @@ bool linked_disk_get(struct arena *arena, struct diag *diag,
 	linking.disk = *disk = path_join(arena, linking.place, linking.name);
 	linking.work = arena_printf(arena, "%s/.%s.work", linking.place, linking.name);
 	*how = LINKED_FOUND;
-	return disk_place_is_ours(linking.place) ? get_own(&linking, how) : get_others(&linking);
+	const bool ours = disk_place_is_ours(linking.place) || !path_is_directory(linking.place);
+	return ours ? get_own(&linking, how) : get_others(&linking);
 }

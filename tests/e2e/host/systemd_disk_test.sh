@@ -4,6 +4,7 @@
 # from it as the VMs' user, again after the disk was damaged, and the removal of the last VM removes
 # the disk.
 # Load: idle
+# shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -29,7 +30,6 @@ printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=ba
 } | compile vm "$probe" || finish
 host_begin
 
-# shellcheck disable=SC2317 # check calls it
 disk() { host sh -c "echo $disks/*.erofs"; }
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 host install -d "$state/vm"
@@ -55,4 +55,35 @@ check "from a new disk" test "$(host stat -c %i "$(disk)")" != "$before"
 host systemctl kill -s KILL microvm@vm >"$log" 2>&1
 check "microvm removes the VM" host microvm -q --stop --remove vm
 check "and its disk" host test ! -e "$disks"
+
+# ---- install-host ----
+describe() { # LEVEL
+	local name
+	echo 'vms:'
+	for name in web1 web2; do
+		echo "  $name:"
+		echo '    autostart: false'
+		echo '    config:'
+		printf '      %s\n' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" \
+			"storeDisk: {type: erofs, level: $1, link: host}" "kernel: $vmlinux" \
+			"kernelModules: $kernel"
+	done
+}
+installed() { # LEVEL
+	describe "$1" >"$test_dir/host.yaml"
+	"$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$test_dir/host" \
+		>"$log" 2>&1 || return
+	host "$test_dir/host/bin/install-host" >"$log" 2>&1
+}
+count() { host find "$disks" -name '*.erofs' | wc -l; }
+check "install-host links the disks" installed 0
+check "two VMs share one" test "$(count)" = 1
+check "an update" installed 3
+check "keeps the disk of the runners before" test "$(count)" = 2
+check "another update" installed 6
+check "removes the disk that no runner needs" test "$(count)" = 2
+host microvm -q --remove web1
+check "the disks stay for the other VM" test "$(count)" = 2
+host microvm -q --remove web2
+check "the last VM takes them with it" host test ! -e "$disks"
 finish

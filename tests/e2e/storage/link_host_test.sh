@@ -24,6 +24,7 @@ built() { # NAME [LINE]...
 	} | compile "$name" "$guest" || finish
 }
 link() { "$mvmbuild" link -q --no-cache "$@"; }
+fails_as_is() { ! "$@"; }
 fails() { ! "$@" >"$log" 2>&1; }
 inode() { stat -c %i "$1"; }
 same_inode() { [ "$(inode "$1")" = "$2" ]; }
@@ -46,6 +47,15 @@ same_bytes lz4hc stage1.erofs 'type: erofs'
 same_bytes plain stage1.erofs 'type: erofs, compression: none'
 same_bytes pmem stage1.erofs 'type: erofs, compression: none, device: pmem' \
 	'qemu: {machine: q35}'
+
+"$mvmbuild" size "$test_dir/plain-host" >"$log" 2>&1
+expect "size knows that the host links the disk" "$log" 'the host links the store disk'
+"$mvmbuild" why "$test_dir/plain-host" "$guest" >"$log" 2>&1
+expect "why knows the paths" "$log" "$guest"
+"$mvmbuild" diff "$test_dir/plain-build" "$test_dir/plain-host" >"$log" 2>&1
+expect "diff shows the option" "$log" 'storeDisk.link: build -> host'
+"$mvmbuild" plan "$test_dir/plain-host.yaml" >"$log" 2>&1
+expect "plan says who links the disk" "$log" 'erofs, linked on the host'
 
 # ---- one disk for all ----
 disk=$(link "$test_dir/plain-host") first=$(inode "$disk")
@@ -96,6 +106,37 @@ check "a missing store path is refused" fails link "$test_dir/plain-host"
 expect "and named" "$log" "missing-path|$path is missing on this host"
 check "nothing half-made is left" no_litter
 mv "$test_dir/away" "$path"
+
+# ---- a full disk, an interruption ----
+full() {
+	# shellcheck disable=SC2016 # the inner shell's arguments
+	unshare -m bash -c 'mount -t tmpfs -o size=1m tmpfs "$2"
+		"$1" link -q --no-cache --disks "$2/disks" "$3"
+		status=$?
+		find "$2" -name "*.work" -o -name "*.erofs"
+		exit $status' - "$mvmbuild" "$test_dir/full" "$test_dir/plain-host" >"$log" 2>&1
+}
+mkdir "$test_dir/full"
+if unshare -m true 2>/dev/null; then
+	check "a full disk is an error" fails_as_is full
+	expect "the message says so" "$log" 'No space left on device'
+	check "nothing is left there" test "$(grep -c "^$test_dir/full" "$log")" = 0
+else
+	skip "a full disk" "needs a mount namespace"
+fi
+built slow 'storeDisk: {level: 22, link: host}'
+interrupted() {
+	local process
+	"$mvmbuild" link -q --no-cache -j 1 --disks "$test_dir/cut" "$test_dir/slow" &
+	process=$!
+	until compgen -G "$test_dir/cut/.*.work" >/dev/null; do kill -0 "$process" || return; done
+	kill -TERM "$process" # a background process ignores SIGINT
+	wait "$process"
+	[ $? = 130 ]
+}
+check "an interruption ends it" interrupted
+check "and leaves neither a disk nor a part of it" \
+	test -z "$(find "$test_dir/cut" -name '*.work' -o -name '*.squashfs')"
 
 cp -r "$test_dir/plain-host" "$test_dir/forged"
 list=$test_dir/forged/share/microvm/link-list
