@@ -129,6 +129,53 @@ static void the_kernel_reads_it(void **state)
 	}
 }
 
+/*
+ * Files that end near the end of a segment (imaging/erofs/lz4.c), and holes: they give the same
+ * bytes as the zeros that they stand for.
+ */
+static void segments_fit_together(void **state)
+{
+	static const struct {
+		const char *compression;
+		int level;
+		uint32_t block_size;
+		bool tail_packing;
+	} ways[] = {{"lz4", 0, 0, true}, {"lz4hc", 3, 0, false}, {"lz4", 0, 65536, true}};
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	const bool mounts = can_mount(f);
+	shell(f,
+		"mkdir -p store/a; cd store/a; s=2080768\n"
+		"for size in $((s - 1)) $s $((s + 1)) $((2 * s)) $((2 * s + 5000)); do\n"
+		"  seq $size | head -c $size > text-$size; head -c $size /dev/urandom > "
+		"random-$size; truncate -s $size hole-$size\n"
+		"  (seq 150000; head -c $size /dev/urandom) | head -c $size > both-$size; (head -c "
+		"$s /dev/urandom; seq $size) | head -c $size > other-$size\n"
+		"done; (head -c 4100000 /dev/zero; seq 99999; head -c 4200000 /dev/zero) > middle",
+		NULL, NULL);
+	for (size_t i = 0; i < countof(ways); i++) {
+		const struct closure closure = closure_of(f);
+		struct store_disk_request request = erofs_request(f, &closure, "image");
+		request.compression = ways[i].compression;
+		request.level = ways[i].level;
+		request.block_size = ways[i].block_size;
+		request.tail_packing = ways[i].tail_packing;
+		request.cache_dir = NULL;
+		link_disk(f, &request);
+		shell(f, extract_erofs, "image", NULL);
+		if (mounts)
+			with_mount(f, "image", "diff -r -x .links store m");
+		shell(f, "cp -r --sparse=never store/a full; mv store/a holes; mv full store/a",
+			NULL, NULL);
+		request.output = scratch_path(f, "other");
+		request.jobs = 5;
+		link_disk(f, &request);
+		assert_same_contents(f, scratch_path(f, "image"), request.output);
+		shell(f, "rm -r store/a other; mv holes store/a", NULL, NULL);
+	}
+}
+
 static void large_directories_and_files_fit(void **state)
 {
 	struct fixture *f = *state;
@@ -499,6 +546,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(holds_every_oddity_with_every_compression),
 		TEST(the_kernel_reads_it),
+		TEST(segments_fit_together),
 		TEST(large_directories_and_files_fit),
 		TEST(equal_stores_give_equal_bytes),
 		TEST(images_have_different_uuids),
