@@ -301,7 +301,7 @@ expect "a changed root file system has the same name in the note" \
 m --remove deb
 m --state-dir /var/empty -l
 expect "an empty list is a message" \
-	"$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
+	"$log" '^There are no VMs in /var/empty(, which does not exist)?; microvm -c NAME -f SOURCE'
 
 # ---- such updates by install-host ----
 hosts() { # LINE...: one VM with these lines
