@@ -24,9 +24,11 @@ erofs_of() { # COMPRESSION
 	local compression=$1 round image=$scratch/out/share/microvm/stage1.erofs size whole
 	local -a flags=(--cache "$scratch/cache-erofs" --set storeDiskType=erofs \
 		--set storeDisk.compression="$compression")
-	rm -rf "$scratch/cache-erofs"
-	ours "$compression-cold" base "${flags[@]}"
-	peer_erofs "$compression-whole" "$compression"
+	for ((round = 1; round <= rounds; round++)); do
+		rm -rf "$scratch/cache-erofs"
+		ours "$compression-cold" base "${flags[@]}"
+		peer_erofs "$compression-whole" "$compression"
+	done
 	for ((round = 1; round <= rounds; round++)); do
 		ours "$compression-warm" base "${flags[@]}"
 		copy "$compression-copy" "$image"
@@ -34,12 +36,45 @@ erofs_of() { # COMPRESSION
 	size=$(megabytes "$image") whole=$(megabytes "$scratch/erofs")
 	ours "$compression-small" small "${flags[@]}"
 	rm -rf "$scratch/cache-erofs" "$scratch/erofs"
-	row "mvmbuild, $compression, cold cache, one round" "$compression-cold" "$size"
-	row "mkfs.erofs $(erofs_version) of the whole closure, $compression, one round" \
+	row "mvmbuild, $compression, cold cache" "$compression-cold" "$size"
+	row "mkfs.erofs $(erofs_version) of the whole closure, $compression" \
 		"$compression-whole" "$whole"
 	row "mvmbuild, $compression, warm cache" "$compression-warm" "$size"
 	row "\`cp --reflink=never\` of the image, from the page cache" "$compression-copy" "$size"
 	row "mvmbuild, $compression, 2 small store paths changed, one round" "$compression-small"
+	bar "erofs $compression, cold: CPU against mkfs.erofs $(erofs_version) of the whole closure" \
+		"$(ratio "$compression-cold" "$compression-whole" cpu)" '<=' 0.95
+	bar "erofs $compression: size against mkfs.erofs $(erofs_version)" \
+		"$(awk -v ours="$size" -v theirs="$whole" 'BEGIN { print ours / theirs }')" '<=' 1.01
+}
+
+# A store path with a hole of 4.8 GB, whose zeros are a part of its hash.
+hole_of() { # TYPE HOLE [ARGUMENT]...
+	local row=hole-$1 path=$2
+	timed "$row" "$mvmbuild" cache pack -q --progress none --cache "$scratch/cache-hole" \
+		--set storeDir="$NIX_STORE_DIR" --set storeDisk.type="$1" "${@:3}" "$path"
+	rm -rf "$scratch/cache-hole"
+	row "mvmbuild cache pack, $1${3:+, lz4}" "$row"
+	bar "$1${3:+, lz4}: CPU of a hole of 4.8 GB besides its SHA-256, s" \
+		"$(awk -v ours="$(value "$row" cpu)" -v hash="$(value hole-hash cpu)" \
+			'BEGIN { print ours - hash }')" '<=' 1
+	rm "$scratch/rows/$row"
+}
+bench_hole() {
+	local hole
+	# shellcheck disable=SC2016 # the builder's
+	hole=$(nix-build --no-out-link -E 'derivation {
+		name = "hole"; system = builtins.currentSystem; builder = "/bin/sh";
+		PATH = "/usr/bin:/bin";
+		args = [ "-c" "mkdir $out; truncate -s 4800000000 $out/hole; echo end >>$out/hole" ];
+	}' 2>"$scratch/log") || { cat "$scratch/log" >&2; return 1; }
+	table 'a hole of 4.8 GB' ''
+	timed hole-hash openssl dgst -sha256 "$hole/hole"
+	row 'openssl dgst -sha256' hole-hash
+	hole_of squashfs "$hole"
+	hole_of erofs "$hole"
+	hole_of erofs "$hole" --set storeDisk.compression=lz4
+	nix-store --delete "$hole" >"$scratch/log" 2>&1
 }
 
 bench_erofs() {

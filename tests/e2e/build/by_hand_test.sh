@@ -111,10 +111,10 @@ if command -v mksquashfs >/dev/null; then
 else
 	skip mksquashfs "not there"
 fi
-if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then
+if PATH=$PATH:/usr/sbin:/sbin command -v fsck.erofs >/dev/null; then
 	try erofs --set storeDiskType=erofs
 else
-	skip erofs "no mkfs.erofs"
+	skip erofs "no fsck.erofs"
 fi
 
 # Contents change while they are packed: a program of this name changes them before the real one
@@ -142,7 +142,11 @@ changes() { # PROGRAM [ARGUMENT]...
 }
 fails() { ! "$@"; }
 changes mksquashfs --set storeDisk.engine=mksquashfs
-changes mkfs.erofs --set storeDiskType=erofs
+if PATH=$PATH:/usr/sbin:/sbin mkfs.erofs -V 2>&1 | grep -q deflate; then
+	changes mkfs.erofs --set storeDiskType=erofs --set storeDisk.compression=deflate
+else
+	skip mkfs.erofs "it has no deflate"
+fi
 
 # Two VMs of a host share one disk.
 printf 'vms:\n  one: {config: &vm {toplevel: %s, storeDir: %s, kernel: %s, stage1: {modules: []}, nixDatabase: prebuilt}}\n  two: {config: *vm}\n' "$system" "$test_dir/store" \

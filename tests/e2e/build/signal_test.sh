@@ -290,7 +290,7 @@ mkdir slow
 cat >slow/mkfs.erofs <<'E2'
 #!/bin/sh
 case $1 in
--V) echo "mkfs.erofs 1.5"; echo "Available compressors are: lz4hc, lz4" ;;
+-V) echo "mkfs.erofs 1.5"; echo "Available compressors are: zstd" ;;
 *) echo $$ >"$SLOW_PID"; exec sleep 1000 ;;
 esac
 E2
@@ -300,7 +300,8 @@ for signal in INT TERM HUP; do
 	before=$(all_of out)
 	set -m # without it, a program in the background ignores SIGINT
 	SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$MVMBUILD" 600.yaml -o out/slow \
-		--set storeDiskType=erofs --cache "$cache" >"$log" 2>&1 &
+		--set storeDiskType=erofs --set storeDisk.compression=zstd --cache "$cache" \
+		>"$log" 2>&1 &
 	builder=$!
 	set +m
 	check "the build calls mkfs.erofs before SIG$signal" \
@@ -315,7 +316,7 @@ for signal in INT TERM HUP; do
 done
 
 rm -rf slow.pid "$cache"
-{ cat 600.yaml && echo 'storeDiskType: erofs'; } >slow.yaml
+{ cat 600.yaml && echo 'storeDisk: {type: erofs, compression: zstd}'; } >slow.yaml
 before=$(all_of "$NIX_STATE_DIR/gcroots")
 SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$microvm" -q --cache "$cache" --state-dir "$state" \
 	-c slow -f "$PWD/slow.yaml" >"$log" 2>&1 &
@@ -331,7 +332,7 @@ check "an interrupted creation leaves no directory of roots" \
 rm -rf out/vm "$cache" slow.pid
 printf '%s\n' 'vms:' "  a: {source: $PWD/600.yaml}" "  b: {source: $PWD/erofs.yaml}" \
 	>host-erofs.yaml
-{ cat 600.yaml && echo 'storeDiskType: erofs'; } >erofs.yaml
+{ cat 600.yaml && echo 'storeDisk: {type: erofs, compression: zstd}'; } >erofs.yaml
 check "a host builds" build_host 600
 set -m
 SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$MVMBUILD" host host-erofs.yaml -o out/vm \

@@ -80,11 +80,7 @@ if have mksquashfs; then
 else
 	skip mksquashfs "not there"
 fi
-if have mkfs.erofs; then
-	refused erofs --set storeDiskType=erofs
-else
-	skip erofs "no mkfs.erofs"
-fi
+refused erofs --set storeDiskType=erofs
 
 # A store path that was packed before the change is not read again.
 check "a build fills the cache" mvm kept
