@@ -323,6 +323,13 @@ static size_t find_content(struct lz4_packing *p, const struct holes *holes,
 	return object_record_file(record)->unused;
 }
 
+/* Of the first block and the size: files with the same are compared. */
+static uint64_t start_hash(const struct segment *first, uint64_t size)
+{
+	const uint32_t n = first->n < EROFS_BLOCK ? first->n : EROFS_BLOCK;
+	return XXH3_64bits_withSeed(first->data, n, size);
+}
+
 static bool submit_file(
 	struct lz4_packing *p, struct diag *diag, struct holes *holes, struct pooled_segment *first)
 {
@@ -351,7 +358,7 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	struct pooled_segment *first = read_segment(p, diag, &holes, 0);
 	if (!first)
 		return false;
-	const uint64_t hash = XXH3_64bits_withSeed(first->segment.data, first->segment.n, size);
+	const uint64_t hash = start_hash(&first->segment, size);
 	const size_t same = find_content(p, &holes, &first->segment, hash);
 	if (same != SIZE_MAX) {
 		segment_release(p->pool, first);
