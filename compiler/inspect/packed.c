@@ -4,6 +4,7 @@
 #include "compiler/inspect/sizes.h"
 #include "compiler/runner/manifest.h"
 #include "compiler/session/cache_settings.h"
+#include "compiler/storage/store_formats.h"
 
 static bool load_runner(struct session *session, const char *runner, struct packed *out)
 {
@@ -25,6 +26,17 @@ static bool load_runner(struct session *session, const char *runner, struct pack
 	return ok;
 }
 
+/* A disk without compression has the files as they are, so that no cache knows their sizes. */
+static void expect_plain(const struct session *session, struct packed *out, int64_t *stored)
+{
+	const struct vm *vm = session->vm;
+	const struct store_way *way = store_way_find(
+		vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression);
+	out->unbuilt_plain = out->on_disk && way && way->has_pages;
+	for (size_t i = 0; out->unbuilt_plain && i < out->closure.n; i++)
+		stored[i] = out->closure.v[i].nar_size;
+}
+
 static bool load_description(struct session *session, struct packed *out)
 {
 	struct arena *arena = session->arena;
@@ -42,7 +54,9 @@ static bool load_description(struct session *session, struct packed *out)
 	if (!settings_sharing(arena, session->diag, &session->settings, &sharing))
 		return false;
 	const char *cache = settings_cache(arena, session->diag, &session->settings);
-	out->stored = disk_image_peek(arena, plan, cache, sharing);
+	int64_t *stored = disk_image_peek(arena, plan, cache, sharing);
+	expect_plain(session, out, stored);
+	out->stored = stored;
 	out->roots = closure_roots(arena, &out->closure, &packed, &out->nroots);
 	return true;
 }

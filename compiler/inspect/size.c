@@ -24,6 +24,9 @@ static void print_head(struct arena *arena, struct buf *out, const struct sizes 
 	else if (packed->disk_bytes)
 		buf_printf(out, "; store disk %s%s\n", size_text(arena, packed->disk_bytes),
 			tree_text(arena, packed));
+	else if (packed->unbuilt_plain)
+		buf_printf(out, "; not built: %s without compression\n",
+			stored_text(arena, sizes, &sizes->total));
 	else
 		buf_printf(out, "; not built: %zu path%s in the cache, compressed %s\n",
 			packed->closure.n - sizes->total.unknown,

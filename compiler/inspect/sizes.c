@@ -140,6 +140,7 @@ void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *
 		take_own(out, i);
 	if (packed->disk_bytes && out->total.unknown)
 		estimate(out);
+	out->estimated |= packed->unbuilt_plain;
 	graph_make(arena, &packed->closure, packed->roots, packed->nroots, &out->graph);
 	take_closures(arena, out);
 	take_alone(out);

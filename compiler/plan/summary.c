@@ -78,6 +78,39 @@ static void write_network(const struct writer *writer)
 	}
 }
 
+static const char *disk_text(const struct writer *writer)
+{
+	const struct vm *vm = writer->plan->vm;
+	const bool plain = vm->store_disk.compression == COMPRESSION_NONE;
+	return arena_printf(writer->arena, "on a disk of type %s, %s%s%s",
+		store_type_names[vm->store_disk.type], plain ? "without compression" : "with ",
+		plain ? "" : compression_names[vm->store_disk.compression],
+		storage_disk_on_host(vm) ? ", linked on the host" : "");
+}
+
+/* Linux has 64 bytes (struct page) for each 4096 bytes of persistent memory. */
+enum { STORE_PER_MAP = 4096 / 64 };
+
+/* Where the pages of the store disk are in memory. */
+static void write_caching(const struct writer *writer)
+{
+	const struct vm *vm = writer->plan->vm;
+	const struct closure *closure = &writer->plan->closure;
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < closure->n; i++)
+		bytes += closure->v[i].nar_size > 0 ? (uint64_t)closure->v[i].nar_size : 0;
+	if (vm->store_disk.device == STORE_PMEM)
+		line(writer, "caching",
+			arena_printf(writer->arena,
+				"on the host only, which maps it into all VMs with this disk; the "
+				"guest needs %llu MiB of memory to describe it",
+				(unsigned long long)(bytes / STORE_PER_MAP >> 20) + 1));
+	else
+		line(writer, "caching",
+			vm->store_disk.direct ? "in the guest only (direct)"
+					      : "in each guest, and on the host");
+}
+
 static void write_storage(const struct writer *writer)
 {
 	const struct vm *vm = writer->plan->vm;
@@ -100,12 +133,12 @@ static void write_storage(const struct writer *writer)
 				share->read_only ? ", read-only" : ""));
 	}
 	line(writer, "store",
-		arena_printf(writer->arena, "%zu path%s, from %s, %s%s%s", writer->plan->closure.n,
+		arena_printf(writer->arena, "%zu path%s, from %s, %s", writer->plan->closure.n,
 			plural(writer->plan->closure.n),
 			shown(writer, writer->plan->closure.source),
-			vm->store_on_disk ? "on a disk of type " : "shared from the host",
-			vm->store_on_disk ? store_type_names[vm->store_disk.type] : "",
-			storage_disk_on_host(vm) ? ", linked on the host" : ""));
+			vm->store_on_disk ? disk_text(writer) : "shared from the host"));
+	if (vm->store_on_disk)
+		write_caching(writer);
 }
 
 /* ---- the lists ---- */

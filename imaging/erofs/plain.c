@@ -74,7 +74,8 @@ static bool place(struct path *path, int fd, struct object_file *file)
 		break;
 	}
 	if (is_new)
-		path->stored += (int64_t)file->size;
+		path->stored +=
+			(int64_t)((file->size + EROFS_BLOCK - 1) / EROFS_BLOCK * EROFS_BLOCK);
 	return true;
 }
 
