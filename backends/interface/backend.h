@@ -80,6 +80,7 @@ struct guest {
 	size_t ndevices;
 	const struct forward_port *forward_ports;
 	size_t nforward_ports;
+	bool on_mac; /* the host is a Mac */
 
 	/* the rest depends on the kernel */
 	enum kernel_arch arch;
@@ -271,6 +272,7 @@ struct backend {
 	bool vsock_by_arguments; /* extraArgs can give the guest a vsock, in place of vsock.cid */
 	bool notifies;           /* vsock.notify is true by default */
 	bool macos;              /* it runs on a Mac, so not on the build machine */
+	bool also_macos;         /* it runs on a Mac too (hostSystem) */
 	/*
 	 * on x86 the guest finds its devices by parameters (virtio_mmio.device=) that not every
 	 * kernel supports

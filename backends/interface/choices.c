@@ -98,8 +98,15 @@ const char *const host_system_names[] = {
 	[HOST_NATIVE] = "native",
 	[HOST_X86_64] = "x86_64-linux",
 	[HOST_AARCH64] = "aarch64-linux",
+	[HOST_MAC_X86_64] = "x86_64-darwin",
+	[HOST_MAC_AARCH64] = "aarch64-darwin",
 	NULL,
 };
+
+bool host_is_mac(enum host_system system)
+{
+	return system == HOST_MAC_X86_64 || system == HOST_MAC_AARCH64;
+}
 
 const char *const store_engine_names[] = {
 	[ENGINE_LINKED] = "linked",

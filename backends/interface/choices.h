@@ -7,6 +7,8 @@
 #ifndef MVM_BACKENDS_INTERFACE_CHOICES_H
 #define MVM_BACKENDS_INTERFACE_CHOICES_H
 
+#include <stdbool.h>
+
 enum image_type { IMAGE_RAW, IMAGE_QCOW2, IMAGE_VHD, IMAGE_VHDX };
 extern const char *const image_type_names[];
 
@@ -58,8 +60,9 @@ enum inode_file_handles { HANDLES_NEVER, HANDLES_PREFER, HANDLES_MANDATORY };
 extern const char *const inode_file_handles_names[];
 
 /* HOST_NATIVE: the system that builds. */
-enum host_system { HOST_NATIVE, HOST_X86_64, HOST_AARCH64 };
+enum host_system { HOST_NATIVE, HOST_X86_64, HOST_AARCH64, HOST_MAC_X86_64, HOST_MAC_AARCH64 };
 extern const char *const host_system_names[];
+bool host_is_mac(enum host_system system);
 
 enum store_type { STORE_SQUASHFS, STORE_EROFS, STORE_TYPE_OPEN };
 extern const char *const store_type_names[];

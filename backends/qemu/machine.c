@@ -63,30 +63,37 @@ bool qemu_has_pci(const struct guest *guest)
 /* virtiofsd maps the guest's memory, and huge pages need a memory object too. */
 static bool has_memory_object(const struct guest *guest)
 {
-	return guest->nshares || guest->hugepage_mem;
+	return !guest->on_mac && (guest->nshares || guest->hugepage_mem);
 }
 
 /* Shared memory and huge pages are not merged. */
 bool qemu_merges_memory(const struct qemu *qemu)
 {
-	return qemu_is_x86(qemu) && !qemu_options(qemu->guest)->machine_opts.n &&
-		!has_memory_object(qemu->guest);
+	return qemu_is_x86(qemu) && !qemu->guest->on_mac &&
+		!qemu_options(qemu->guest)->machine_opts.n && !has_memory_object(qemu->guest);
 }
 
 static const char *machine_options(const struct qemu *qemu)
 {
 	if (!qemu_is_x86(qemu))
 		return ",gic-version=max";
+	/* Only Linux merges memory. */
+	const char *merge = qemu->guest->on_mac ? "" : ",mem-merge=on";
 	if (!qemu_is_microvm(qemu->guest))
-		return ",acpi=on,mem-merge=on";
+		return arena_printf(qemu->arena, ",acpi=on%s", merge);
 	/* The kernel finds virtio-mmio devices through ACPI. */
-	return arena_printf(qemu->arena,
-		",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s",
+	return arena_printf(qemu->arena, ",acpi=on%s,pcie=%s,pic=off,pit=off,rtc=on,usb=%s", merge,
 		qemu->pci ? "on" : "off", has_device(qemu->guest, BUS_USB) ? "on" : "off");
 }
 
-static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)
+/* macOS has one accelerator, which works on every Mac. */
+static void add_by_accelerator(
+	const struct qemu *qemu, const char *with_kvm, const char *with_hvf, const char *with_tcg)
 {
+	if (qemu->guest->on_mac) {
+		command_add(qemu->command, qemu->guest->foreign ? with_tcg : with_hvf);
+		return;
+	}
 	if (!qemu->guest->foreign)
 		command_add_when(qemu->command, WHEN_KVM, with_kvm);
 	command_add_when(qemu->command, qemu->guest->foreign ? WHEN_ALWAYS : WHEN_TCG, with_tcg);
@@ -165,6 +172,7 @@ void qemu_add_machine(const struct qemu *qemu)
 		return;
 	}
 	add_by_accelerator(qemu, arena_printf(qemu->arena, "%s,accel=kvm%s", machine, options),
+		arena_printf(qemu->arena, "%s,accel=hvf%s", machine, options),
 		arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
 }
 
@@ -179,7 +187,7 @@ void qemu_add_cpu(const struct qemu *qemu)
 	 * SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. Emulating the
 	 * architected algorithm of pointer authentication makes a guest boot four times slower.
 	 */
-	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host",
+	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host", "host",
 		qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");
 }
 

@@ -191,7 +191,10 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 		file_name(qemu->arena, disk->file.path), disk->file.in_runner};
 	argument_file(command, drive, &file, PIECE_RUNNER_COMMAS);
 	argument_text(command, drive, ",if=none,aio=");
-	argument_piece(command, drive, PIECE_AIO);
+	if (qemu->guest->on_mac)
+		argument_text(command, drive, "threads");
+	else
+		argument_piece(command, drive, PIECE_AIO);
 	if (!disk->read_only)
 		argument_text(command, drive, ",discard=unmap");
 	if (disk->direct)
@@ -363,8 +366,38 @@ static void add_all(const struct qemu *qemu)
 	command_add_all(command, &guest->options->extra_args);
 }
 
+static void refuse_on_mac(
+	struct diag *diag, const struct pos *where, const char *what, const char *instead)
+{
+	diag_error(diag, STATUS_DESCRIPTION, where, "not-supported",
+		"%s: QEMU on macOS does not support this%s", what, instead);
+}
+
+/* Linux alone has taps, virtiofsd, vhost, VFIO and huge pages. */
+static void qemu_check_mac(struct diag *diag, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (vm->interfaces.v[i].type != INTERFACE_USER)
+			refuse_on_mac(
+				diag, &vm->interfaces.v[i].where, "interfaces", "; set type: user");
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (vm->shares.v[i].proto == SHARE_VIRTIOFS)
+			refuse_on_mac(diag, &vm->shares.v[i].where, "shares", "; set proto: 9p");
+	if (vm->devices.n)
+		refuse_on_mac(diag, vm_where(vm, &vm->devices), "devices", "");
+	if (vm->vsock.cid >= 0)
+		refuse_on_mac(diag, vm_where(vm, &vm->vsock.cid), "vsock.cid", "");
+	if (vm->hugepage_mem)
+		refuse_on_mac(diag, vm_where(vm, &vm->hugepage_mem), "hugepageMem", "");
+	if (vm->graphics.enable && vm->graphics.backend != DISPLAY_COCOA)
+		refuse_on_mac(diag, vm_where(vm, &vm->graphics.enable), "graphics.backend",
+			"; set graphics.backend: cocoa");
+}
+
 static void qemu_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	if (guest->on_mac)
+		qemu_check_mac(diag, vm);
 	if (qemu_may_hang(guest) && vm->hugepage_mem)
 		diag_warning(diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
 			"mem: QEMU's microvm machine may hang with exactly 2048 MiB; use 2050, or "
@@ -401,14 +434,16 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	out->command.arena = arena;
 	const struct qemu qemu = {arena, guest, &out->command, qemu_has_pci(guest)};
 	add_all(&qemu);
-	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
+	out->accel = guest->on_mac ? ACCEL_MACOS : guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	out->merges_memory = qemu_merges_memory(&qemu);
 	const struct control control = {.protocol = "qmp", .address = guest->socket};
 	if (guest->socket)
 		vec_push(arena, &out->sockets, guest->socket);
 	lower_shutdown(arena, &control, out);
-	lower_state(arena, &control, out);
-	lower_balloon(arena, &control, guest, out);
+	if (!guest->on_mac) {
+		lower_state(arena, &control, out);
+		lower_balloon(arena, &control, guest, out);
+	}
 	lower_notify(arena, guest, out);
 	list_names(arena, guest, out);
 }
@@ -454,6 +489,7 @@ const struct backend qemu_backend = {
 	.title = "QEMU",
 	.options = options,
 	.options_bytes = sizeof(struct qemu_options),
+	.also_macos = true,
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

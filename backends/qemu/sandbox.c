@@ -88,7 +88,9 @@ static bool is_privileged(const struct guest *guest)
 void qemu_add_sandbox(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
-	if (!qemu_options(guest)->sandbox || has_bridge(guest) || has_option(guest, "sandbox"))
+	/* Only Linux has it. */
+	if (guest->on_mac || !qemu_options(guest)->sandbox || has_bridge(guest) ||
+		has_option(guest, "sandbox"))
 		return;
 	option_printf(qemu->command, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny",

@@ -60,7 +60,7 @@ static void check_host_overlay(const struct checker *checker)
 			"nixDatabase: hostOverlay shows the guest the host's database, but the "
 			"guest has its own store; share %s and set storeOnDisk: false",
 			vm->store_dir);
-	if (checker->backend && checker->backend->macos)
+	if (checker->backend && checker->guest.on_mac)
 		check_error(checker, chosen(vm), "bad-nix-database",
 			"nixDatabase: hostOverlay copies the host's database with a Linux program, "
 			"but %s runs on macOS",

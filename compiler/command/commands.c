@@ -42,9 +42,10 @@ static bool plan(struct session *session, struct progress *progress)
 static bool check_here(struct diag *diag, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
-	if (plan->backend->macos)
+	if (plan->guest.on_mac)
 		return diag_error(diag, STATUS_INPUT, vm_where(vm, &vm->hypervisor), "foreign-host",
-			"%s runs on macOS, not on this host; run \"mvmbuild build\", and start "
+			"this %s runs on macOS, not on this host; run \"mvmbuild build\", and "
+			"start "
 			"the runner there",
 			plan->backend->name);
 	return plan->host_arch == KERNEL_HOST_ARCH ||

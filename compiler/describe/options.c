@@ -680,8 +680,9 @@ static const struct option first_rows[] = {
 		ENUM(struct vm, host_system, host_system),
 		.def = "native",
 		.doc = "The host that runs the VM, if it is of another architecture than the "
-		       "machine that builds: then KVM is for guests of that architecture, and "
-		       "hostShell, hostPath and all packages must be for that host."},
+		       "machine that builds, or a Mac: then KVM, or hvf, is for guests of that "
+		       "architecture, and hostShell, hostPath and all packages must be for that "
+		       "host."},
 	{.name = "hostShell",
 		STRING(struct vm, host_shell),
 		.shape = &shape_absolute,

@@ -209,8 +209,10 @@ static enum kernel_arch host_arch(const struct vm *vm)
 {
 	switch (vm->host_system) {
 	case HOST_X86_64:
+	case HOST_MAC_X86_64:
 		return KERNEL_X86_64;
 	case HOST_AARCH64:
+	case HOST_MAC_AARCH64:
 		return KERNEL_AARCH64;
 	case HOST_NATIVE:
 		break;
@@ -228,6 +230,11 @@ static bool check_host(struct planner *planner)
 	const char *system = host_system_names[vm->host_system];
 	if (vm->host_system == HOST_NATIVE)
 		return true;
+	if (host_is_mac(vm->host_system))
+		return plan->backend->macos || plan->backend->also_macos ||
+			diag_error(planner->diag, STATUS_DESCRIPTION, where, "foreign-host",
+				"hostSystem: %s does not run on macOS; qemu and vfkit do",
+				plan->backend->name);
 	if (plan->backend->macos)
 		return diag_error(planner->diag, STATUS_DESCRIPTION, where, "foreign-host",
 			"hostSystem: %s runs on macOS, not on %s", plan->backend->name, system);

@@ -171,7 +171,7 @@ static bool write_program(const struct writer *writer, const char *name)
 
 static bool write_host_programs(const struct writer *writer)
 {
-	if (writer->plan->backend->macos) {
+	if (writer->plan->guest.on_mac) {
 		const char *text = script_macos_host(writer->arena, writer->plan);
 		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
 	}

@@ -81,6 +81,9 @@ static bool takes_port(const struct forward_port *port)
 
 static void need_ports(struct lines *lines, const struct plan *plan)
 {
+	/* No program that a Mac has can try a port. */
+	if (plan->guest.on_mac)
+		return;
 	for (size_t i = 0; i < plan->vm->forward_ports.n; i++) {
 		const struct forward_port *port = &plan->vm->forward_ports.v[i];
 		if (takes_port(port))
@@ -94,7 +97,7 @@ static void need_ports(struct lines *lines, const struct plan *plan)
 /* Only runners that call the function contain it. */
 static const char *ports_function(struct arena *arena, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->vm->forward_ports.n; i++)
+	for (size_t i = 0; i < plan->vm->forward_ports.n && !plan->guest.on_mac; i++)
 		if (takes_port(&plan->vm->forward_ports.v[i]))
 			return script_part(arena, "ports");
 	return "";
@@ -120,7 +123,7 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 			volume->auto_create ? "true" : "false");
 		buf_printf(&lines->text, "need_free %s %s\n", image, volume_use(volume));
 		if (volume->read_only && volume->mount_point && volume->image_type == IMAGE_RAW &&
-			!plan->backend->macos)
+			!plan->guest.on_mac)
 			buf_printf(&lines->text, "need_clean %s\n", image);
 		if (volume->direct && plan->backend->capabilities[FEATURE_DIRECT].can != CAN_IGNORE)
 			buf_printf(&lines->text, "need_direct %s\n", image);

@@ -56,7 +56,7 @@ static const char *command(struct arena *arena, const struct command *command)
 static bool holds_locks(const struct plan *plan)
 {
 	const struct backend *backend = plan->backend;
-	return !backend->macos && !(backend->locks_disks && backend->locks_disks(&plan->guest));
+	return !plan->guest.on_mac && !(backend->locks_disks && backend->locks_disks(&plan->guest));
 }
 
 static int lock_descriptor(const struct plan *plan, const struct volume *volume)

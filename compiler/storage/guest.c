@@ -75,6 +75,7 @@ void guest_lower(struct arena *arena, const struct vm *vm, const struct storage 
 		.ndevices = vm->devices.n,
 		.forward_ports = vm->forward_ports.v,
 		.nforward_ports = vm->forward_ports.n,
+		.on_mac = backend->macos || host_is_mac(vm->host_system),
 	};
 	guest->disks = storage_disks(arena, vm, backend, &guest->ndisks);
 	lower_nics(arena, vm, backend, guest);

@@ -858,12 +858,13 @@ in
       '';
     };
     hostSystem = mkOption {
-      type = nullOr (enum [ "native" "x86_64-linux" "aarch64-linux" ]);
+      type = nullOr (enum [ "native" "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin"
+        ]);
       default = "native";
       description = ''
-        The host that runs the VM, if it is of another architecture than the machine that builds:
-        then KVM is for guests of that architecture, and hostShell, hostPath and all packages must
-        be for that host.
+        The host that runs the VM, if it is of another architecture than the machine that builds, or
+        a Mac: then KVM, or hvf, is for guests of that architecture, and hostShell, hostPath and all
+        packages must be for that host.
       '';
     };
     hostShell = mkOption {

@@ -5,11 +5,12 @@
 #                                            has no tool to change
 #   mvm-host volume grow IMAGE MIB TYPE      the same as check
 #   mvm-host foreground                      whether this process may use its terminal
-#   mvm-host volume whole IMAGE              nothing
+#   mvm-host volume whole|direct IMAGE       nothing
 #   mvm-host volume free IMAGE read|write    nothing: macOS locks the disks of its VMs itself
 #   mvm-host volume create IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
 #                                            creates an image that does not exist, in one step
-#   mvm-host shutdown vfkit SOCKET SECONDS   asks the guest to shut down, and cuts it off after
+#   mvm-host shutdown vfkit|qmp SOCKET SECONDS
+#                                            asks the guest to shut down, and cuts it off after
 #                                            SECONDS (status 3)
 set -euo pipefail
 cut_off_seconds=10
@@ -60,6 +61,32 @@ shutdown_vfkit() { # SOCKET SECONDS
 	ask "$1" HardStop || true
 	if ! wait_for_end "$1" "$cut_off_seconds"; then
 		complain "$1: vfkit did not exit within $cut_off_seconds s of the request; kill it"
+		return 1
+	fi
+	complain "$1: the guest did not shut down within $2 s; it was cut off"
+	return 3
+}
+
+# Sends commands to QEMU's control socket, which answers one client at a time.
+tell_qemu() { # SOCKET COMMAND...
+	local socket=$1
+	shift
+	{ printf '{"execute":"%s"}\n' qmp_capabilities "$@" && sleep 1; } |
+		nc -w 2 -U "$socket" >/dev/null 2>&1 || true
+}
+
+# The power button, and then the end.
+shutdown_qmp() { # SOCKET SECONDS
+	if ! listens "$1"; then
+		complain "no VM is running here: nothing listens on $1 in $PWD; for a VM in another state directory, run: microvm-shutdown DIRECTORY"
+		return 1
+	fi
+	# A paused VM does not react until it is resumed.
+	tell_qemu "$1" cont system_powerdown
+	if wait_for_end "$1" "$2"; then return 0; fi
+	tell_qemu "$1" quit
+	if ! wait_for_end "$1" "$cut_off_seconds"; then
+		complain "$1: QEMU did not exit within $cut_off_seconds s of the request; kill it"
 		return 1
 	fi
 	complain "$1: the guest did not shut down within $2 s; it was cut off"
@@ -131,12 +158,13 @@ case "$#:${1:-} ${2:-}" in
 "1:foreground ") is_foreground || status=$? ;;
 "2:listens "*) listens "$2" || status=$? ;;
 "5:volume check" | "5:volume grow") has_size "$3" "$4" "$5" || status=$? ;;
-"4:volume free" | "3:volume whole") ;;
+"4:volume free" | "3:volume whole" | "3:volume direct") ;;
 [5-9]:"volume create" | [1-9][0-9]:"volume create") shift 2 && create "$@" || status=1 ;;
 "4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
+"4:shutdown qmp") shutdown_qmp "$3" "$4" || status=$? ;;
 *)
 	complain "usage: mvm-host foreground | mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host volume create IMAGE ... |" \
-		"mvm-host shutdown vfkit SOCKET SECONDS"
+		"mvm-host shutdown vfkit|qmp SOCKET SECONDS"
 	status=2
 	;;
 esac

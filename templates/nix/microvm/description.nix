@@ -69,7 +69,7 @@ let
   host = cfg.vmHostPackages;
   hostSystem = host.stdenv.hostPlatform.system;
   isForeign = hostSystem != pkgs.stdenv.buildPlatform.system &&
-    lib.elem hostSystem [ "x86_64-linux" "aarch64-linux" ];
+    lib.elem hostSystem [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
 
   text = builtins.unsafeDiscardStringContext;
   values = given (removeAttrs table ([
