@@ -124,8 +124,8 @@ manual vm.yaml.5
 # errors.md: the text of errors.in, with the statuses that the sources have for each code, and a
 # message that a test expects.
 error_examples() {
-	grep -H '\[[a-z0-9.-]*\]$' tests/golden/errors/*.txt |
-		sed -nE 's|^[^:]*/([^/]*)\.txt:(.*) \[([a-z0-9.-]*)\]$|\3\t\1\t\2|p' |
+	grep -EH '\[[a-z0-9.-]+\]$' tests/golden/errors/*.txt |
+		sed -nE 's|^[^:]*/([^/]*)\.txt:(.*) \[([a-z0-9.-]+)\]$|\3\t\1\t\2|p' |
 		sed -E 's|/F/store/|/nix/store/|g; s|/F/|/srv/|g'
 }
 (
