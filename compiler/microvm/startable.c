@@ -25,6 +25,20 @@ static const char *program_of(const struct host *host, const struct machine *mac
 	return path_join(host->arena, path_join(host->arena, whole, "bin"), name);
 }
 
+/*
+ * The interpreter of a script (hostShell) that does not exist: then no script of the runner starts,
+ * and the kernel reports that the script itself is not there. NULL if it exists.
+ */
+static const char *missing_shell(const struct host *host, const char *script)
+{
+	struct bytes text;
+	if (!file_read(host->arena, diag_new(host->arena), script, SCRIPT_BYTES, &text) ||
+		strncmp(text.p, "#!", 2) != 0)
+		return NULL;
+	const char *shell = arena_strndup(host->arena, text.p + 2, strcspn(text.p + 2, " \n"));
+	return access(shell, X_OK) == 0 ? NULL : shell;
+}
+
 /* The check of older runners takes no options and checks the current directory. */
 static bool has_modes(const struct host *host, const char *check)
 {
@@ -98,7 +112,11 @@ static const char *complaint_of(const struct host *host, const struct strings *a
 const char *start_obstacle(
 	const struct host *host, const struct machine *machine, const char *runner)
 {
-	if (!has_modes(host, program_of(host, machine, runner, "microvm-check")))
+	const char *script = program_of(host, machine, runner, "microvm-check"),
+		   *shell = missing_shell(host, script);
+	if (shell)
+		return arena_printf(host->arena, "hostShell: %s does not exist", shell);
+	if (!has_modes(host, script))
 		return NULL;
 	const struct strings check = check_words(host, machine, runner, "--running");
 	const char *obstacle = complaint_of(host, &check);
@@ -151,6 +169,11 @@ bool verb_check(struct host *host, const struct request *request)
 	if (access(program_of(host, &machine, machine.current, "microvm-check"), X_OK) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
 			"the runner of %s has no microvm-check", machine.name);
+	const char *shell =
+		missing_shell(host, program_of(host, &machine, machine.current, "microvm-check"));
+	if (shell)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
+			"%s cannot start: hostShell: %s does not exist", machine.name, shell);
 	const struct unit unit = unit_find(host, machine.name);
 	const bool own = unit_is_of(&unit, machine.directory);
 	const char *mode = mode_of(host, &machine, &unit);
