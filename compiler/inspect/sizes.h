@@ -16,9 +16,8 @@ struct packed {
 	struct closure closure; /* every size is known */
 	const size_t *roots;
 	size_t nroots;
-	bool on_disk;   /* the closure is, or would be, in a store disk of the runner */
-	bool host_disk; /* the host links the store disk */
-	bool on_disk;       /* the closure is, or would be, in a store disk */
+	bool on_disk;       /* the closure is, or would be, in a store disk of the runner */
+	bool host_disk;     /* the host links the store disk */
 	bool unbuilt_plain; /* that disk is not made yet, and will not be compressed */
 	/*
 	 * size of a runner's store disk; disk_bytes includes tree_bytes, the size of its hash tree
