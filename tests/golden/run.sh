@@ -153,7 +153,8 @@ E2
 	(
 		cd "$state" || exit
 		PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 \
-			MICROVM_DISKS=$work/disks MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out"
+			MICROVM_DISKS=$work/disks MICROVM_KERNEL_PARAMS="x='y z'" \
+			"$runner/bin/microvm-run" >"$work/out"
 	) || return 1
 	if [ "$2" = tcg ]; then parameters+=" tsc_early_khz=2000000"; fi
 	{
