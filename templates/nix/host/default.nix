@@ -113,14 +113,18 @@ let
       '';
     };
 
-  # A drop-in for each unit of the VM.
+  # A drop-in for each unit of the VM. It hides the drop-in for all VMs, because NixOS names both
+  # overrides.conf, and systemd reads the most specific file of a name. So it has that one's
+  # settings, too.
   instance = name: vm: part: nameValuePair "${part}@${name}" (mkMerge [
     {
       overrideStrategy = "asDropin";
-      # The unit of all VMs has set it.
       path = mkForce [ ];
-      serviceConfig.X-RestartIfChanged = [ "" vm.restartIfChanged ];
+      environment = mapAttrs (_: mkDefault) config.systemd.services."${part}@".environment;
+      unitConfig = mapAttrs (_: mkDefault) config.systemd.services."${part}@".unitConfig;
+      serviceConfig = mapAttrs (_: mkDefault) config.systemd.services."${part}@".serviceConfig;
     }
+    { serviceConfig.X-RestartIfChanged = [ "" vm.restartIfChanged ]; }
     (mkIf (part == "microvm") (
       let runner = (guestOf name vm).microvm.declaredRunner;
       in mkMerge [

@@ -75,6 +75,9 @@ check "two hosts evaluate, and all derivations of their systems" evaluated tople
 check "the drop-ins of the units evaluate" evaluated units
 check "a change of the host does not restart a VM by default" \
 	has units microvm@.service '^X-RestartIfChanged=false$'
+# systemd reads one file of this name, that of the VM.
+check "the units of a declared VM find their programs" has units \
+	microvm-set-booted@declared.service '^Environment="PATH=[^"]*-coreutils-'
 check "a VM with config restarts when it changes" \
 	has units microvm@declared.service '^X-RestartIfChanged=true$'
 check "its unit changes with the VM" has units microvm@declared.service '^X-Restart-Triggers='
@@ -136,6 +139,9 @@ check "startupTimeout is in the unit" \
 check "with useNotifySockets, the unit waits for every guest" \
 	has otherUnits microvm@.service '^ExecStart=/srv/vms/%i/current/bin/microvm-run$'
 check "a host can change the unit of all VMs" has otherUnits microvm@.service '^Nice=5$'
+check "so it does for a declared VM" has otherUnits microvm@one.service '^Nice=5$'
+check "a declared VM has the host's startupTimeout" \
+	has otherUnits microvm@one.service '^TimeoutStartSec=300s$'
 
 evaluated shares
 check "shared directories outside of the store are made" \
