@@ -30,7 +30,9 @@ uint32_t erofs_xattr_bytes(struct attributes attributes)
 		const size_t prefix = prefix_of(&one, &index);
 		bytes += prefix ? entry_bytes(&one, prefix) : 0;
 	}
-	return bytes ? (bytes + (uint32_t)sizeof(struct erofs_xattr_head) + 7) & ~7u : 0;
+	return bytes ? (bytes + (uint32_t)sizeof(struct erofs_xattr_head) + EROFS_SLOT - 1) &
+			~(uint32_t)(EROFS_SLOT - 1)
+		     : 0;
 }
 
 void erofs_xattr_write(struct attributes attributes, unsigned char *into)

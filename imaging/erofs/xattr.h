@@ -7,7 +7,10 @@
 
 #include "imaging/store/attributes.h"
 
-/* Returns their size, a multiple of 8 as a compressed file's index needs; 0 if there are none. */
+/*
+ * Returns their size, 0 if there are none. It is a multiple of 32, so that the packs of a
+ * compressed file's index have the same sizes as without them (imaging/erofs/index.c).
+ */
 uint32_t erofs_xattr_bytes(struct attributes attributes);
 /* `into` is zeroed. */
 void erofs_xattr_write(struct attributes attributes, unsigned char *into);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "imaging/cache/verify.h"
+#include "imaging/erofs/mkfs.h"
 #include "tests/unit/store_fixture.h"
 
 #define NAME "0123456789abcdfghijklmnpqrsvwxyz-tree"
@@ -116,6 +117,48 @@ static void erofs_keeps_every_attribute(void **state)
 		fail_msg("%s", compared.error.p);
 }
 
+/* The sizes of attributes move a file's index, whose form depends on its place. */
+static void erofs_finds_the_contents_behind_attributes(void **state)
+{
+	static const struct {
+		const char *compression;
+		uint32_t block_size;
+	} ways[] = {{"lz4", 0}, {"lz4hc", 65536}, {"deflate", 0}};
+	struct fixture *f = *state;
+	struct mkfs_erofs tool;
+	if (!is_root() || !have_program(f, "python3") || !have_program(f, "fsck.erofs") ||
+		!have_program(f, "mkfs.erofs"))
+		skip();
+	assert_ok(f, mkfs_erofs_find(f->arena, f->diag, &tool));
+	shell(f,
+		"mkdir tree; cd tree; python3 -c 'import os\n"
+		"for i in range(40):\n"
+		" name = \"%d\" % i\n"
+		" open(name, \"w\").write(\"\".join(\"%d\\n\" % n for n in range(1000 * i)))\n"
+		" os.setxattr(name, \"user.note\", b\"x\" * i)\n"
+		" os.chown(name, 70000 * (i // 4 % 2), 0)'",
+		NULL, NULL);
+	const struct closure closure = rootfs_closure(f, "tree");
+	for (size_t i = 0; i < countof(ways); i++) {
+		struct store_disk_request request = request_of(f, &closure, "image");
+		request.format = &erofs_format;
+		request.compression = ways[i].compression;
+		request.block_size = ways[i].block_size;
+		request.tail_packing = true;
+		if (!mkfs_erofs_check(f->arena, f->diag, &tool, &request)) {
+			assert_said(f, "it supports ");
+			continue;
+		}
+		assert_int_equal(link_disk(f, &request), 1);
+		shell(f,
+			"rm -rf x; fsck.erofs --extract=x --overwrite image >log 2>&1 || { cat "
+			"log; "
+			"false; }\n"
+			"diff -r tree x/" NAME,
+			NULL, NULL);
+	}
+}
+
 static void every_attribute_is_in_the_hash(void **state)
 {
 	static const char *const changes[] = {"chmod 755 bin/su", "chown 1:0 bin/su",
@@ -203,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(squashfs_keeps_every_attribute),
 		TEST(erofs_keeps_every_attribute),
+		TEST(erofs_finds_the_contents_behind_attributes),
 		TEST(every_attribute_is_in_the_hash),
 		TEST(a_change_while_it_is_packed_is_found),
 		TEST(a_small_tree_is_found_in_the_cache),
