@@ -101,8 +101,12 @@ int disk_lock(struct arena *arena, struct diag *diag, const char *place, const c
 				path, strerror(errno));
 			return -1;
 		}
-		/* A collection removes the lock with the disk. */
-		if (is_named(fd, path)) {
+		/*
+		 * A collection removes the lock with the disk. An interrupted program executes
+		 * itself to remove its unfinished disk (base/interrupts.h), and has the lock until
+		 * then.
+		 */
+		if (is_named(fd, path) && fcntl(fd, F_SETFD, 0) == 0) {
 			const int locked = fd;
 			fd = -1;
 			return locked;

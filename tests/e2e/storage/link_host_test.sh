@@ -137,6 +137,18 @@ interrupted() {
 check "an interruption ends it" interrupted
 check "and leaves neither a disk nor a part of it" \
 	test -z "$(find "$test_dir/cut" -name '*.work' -o -name '*.squashfs')"
+another_waits() {
+	local other
+	"$mvmbuild" link -q --no-cache -j 1 --disks "$test_dir/cut" "$test_dir/slow" &
+	first=$!
+	until compgen -G "$test_dir/cut/.*.work" >/dev/null; do kill -0 "$first" || return; done
+	"$mvmbuild" link -q --no-cache -j 1 --disks "$test_dir/cut" "$test_dir/slow" >"$log" 2>&1 &
+	other=$!
+	sleep 0.3
+	kill -TERM "$first"
+	wait "$other"
+}
+check "another link of the disk, which waited, makes it" another_waits
 
 cp -r "$test_dir/plain-host" "$test_dir/forged"
 list=$test_dir/forged/share/microvm/link-list
