@@ -132,7 +132,7 @@ static void check_link(const struct checker *checker)
 		check_error(checker, where, "bad-store-disk",
 			"storeDisk.link: host does not work with verity: the root hash is in the "
 			"initrd, which is made before the disk");
-	else if (vm->hypervisor && vm->hypervisor->macos)
+	else if (vm->hypervisor && checker->guest.on_mac)
 		check_error(checker, where, "bad-store-disk",
 			"storeDisk.link: host requires a Linux host, which has the guest's store "
 			"paths");

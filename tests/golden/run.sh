@@ -176,6 +176,7 @@ E2
 # The recorder replaces only QEMU: there are no taps and virtiofsds.
 can_start() { # PLAN
 	jq -e '.hypervisor == "qemu" and (.description | (.hugepageMem | not)
+		and (.hostSystem // "native" | endswith("darwin") | not)
 		and all(.interfaces[]; .type == "user"))
 		and all(.shares[]; .proto != "virtiofs")' "$1" >/dev/null
 }
