@@ -54,8 +54,9 @@ in
         default =
           let
             package = import ../package.nix pkgs.buildPackages;
+            builder = pkgs.stdenv.buildPlatform or pkgs.stdenv.hostPlatform;
             isForeign = packages: packages.stdenv.hostPlatform.isLinux &&
-              packages.stdenv.hostPlatform.system != pkgs.stdenv.buildPlatform.system;
+              packages.stdenv.hostPlatform.system != builder.system;
           in
           if (isForeign pkgs || isForeign cfg.vmHostPackages) && package ? override
             && (package.override.__functionArgs or { }) ? withForeign
