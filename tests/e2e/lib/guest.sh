@@ -6,6 +6,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/lib/nix.sh
 . "$top/tests/e2e/lib/nix.sh"
+# shellcheck source=tests/e2e/lib/vmlinux.sh
+. "$top/tests/e2e/lib/vmlinux.sh"
 PATH=$PATH:/usr/sbin:/sbin
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 console=$test_dir/console
@@ -29,16 +31,6 @@ guest_setup() {
 # toplevel.
 guest_build() {
 	nix_build "$top/tests/e2e/lib/nix/$1.nix" toplevel "${@:2}"
-}
-
-# kernel_unpack BZIMAGE VMLINUX: Documentation/x86/boot.rst says where the compressed kernel is;
-# Debian's are xz. Its last bytes are the size.
-kernel_unpack() {
-	local -a sectors place
-	read -ra sectors < <(od -An -tu1 -j $((0x1f1)) -N 1 "$1")
-	read -ra place < <(od -An -tu4 -j $((0x248)) -N 8 "$1")
-	tail -c +$(((sectors[0] + 1) * 512 + place[0] + 1)) "$1" | head -c $((place[1] - 4)) |
-		xz -dc >"$2"
 }
 
 # compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: standard input is the rest of the description, in
