@@ -523,9 +523,12 @@ const struct backend qemu_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
-			/* Seen with QEMU 7.2: the guest is told that it begins at address 0. */
+			/*
+			 * microvm_get_hotplug_handler (hw/i386/microvm.c) places only CPUs, so the
+			 * device gets no address: the guest is told 0, as seen with QEMU 7.2.
+			 */
 			[FEATURE_PMEM] = {CAN_WHEN,
-				"with another machine than microvm, which has no place for it (set "
+				"with another machine than microvm, which gives it no address (set "
 				"qemu.machine: q35)",
 				machine_has_hotplug},
 			[FEATURE_STORE_DIRECT] = {.can = CAN},
