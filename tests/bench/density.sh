@@ -4,6 +4,8 @@
 # Part of tests/bench/run.sh: density, what each kind of store disk costs in memory, and how soon
 # its guest has read programs from it. The guests are emulated.
 
+declare -A density_pids=()
+
 # Files of the store that xargs in the guest reads as they are, until they are BYTES: "programs" are
 # executable.
 density_list() { # BYTES [ARGUMENT of find]...
@@ -55,7 +57,13 @@ density_wait() { # NUMBER LIST
 density_end() { # NUMBER
 	density_say "$1" end
 	wait "${density_pids[$1]}" || true
+	unset "density_pids[$1]"
 	rm -r "$scratch/density-state-$1"
+}
+# After a failure.
+density_stop() {
+	local pid
+	for pid in "${density_pids[@]}"; do kill "$pid" 2>/dev/null || true; done
 }
 density_pss() { # NUMBER...: the VMs' memory in KiB, shared pages divided among those who share them
 	local number
@@ -101,7 +109,6 @@ density_whole() { # NAME
 
 bench_density() {
 	local name count bytes grew one
-	declare -gA density_pids=()
 	density_guest=$(nix_build "$top/tests/bench/density.nix" toplevel)
 	mkdir "$scratch/lists"
 	density_list 50000000 -perm -100 >"$scratch/lists/programs"

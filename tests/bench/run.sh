@@ -43,6 +43,7 @@ nix_env_setup "$work/nix"
 kernel=$("$top/tests/e2e/lib/kernel.sh")
 scratch=$(mktemp -d -p "$work")
 finish() {
+	density_stop
 	unmount_store
 	unmount_loop
 	chmod -R u+w "$scratch"
