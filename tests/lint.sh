@@ -62,7 +62,7 @@ exempt+=' file-changed file-too-large foreign-file foreign-stage1 gcroot kernel-
 exempt+=' mksquashfs nix-database nix-database-corrupt nix-database-locked nix-database-schema'
 exempt+=' nix-failed unknown-file-kind'
 # those of microvm and of hosts that run: tests/e2e/host
-exempt+=' cannot-start changed-input custody declared flake fsck host-name in-use mounted not-ours'
+exempt+=' changed-input custody declared flake fsck host-name in-use mounted not-ours'
 exempt+=' older-runner run running start-failed state systemctl unit-user unwritable-state'
 exempt+=' vm-failed'
 # those that need memory, a disk, a process or standard output to fail: tests/e2e/build/fault_test
