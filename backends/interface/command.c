@@ -43,11 +43,22 @@ void argument_macvtap(struct command *command, struct argument *argument, const 
 		(struct piece){.kind = PIECE_MACVTAP, .text = interface});
 }
 
+void argument_bridge(struct command *command, struct argument *argument, const char *interface,
+	const char *bridge)
+{
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){.kind = PIECE_BRIDGE, .text = interface, .bridge = bridge});
+}
+
 void argument_direct(struct command *command, struct argument *argument,
 	const struct file_ref *image, const char *text, const char *otherwise)
 {
 	vec_push(command->arena, &argument->pieces,
-		(struct piece){PIECE_DIRECT, text, image->path, otherwise, image->in_runner});
+		(struct piece){.kind = PIECE_DIRECT,
+			.text = text,
+			.image = image->path,
+			.otherwise = otherwise,
+			.in_runner = image->in_runner});
 }
 
 void argument_file_bytes(struct command *command, struct argument *argument, const char *image)

@@ -27,11 +27,12 @@ enum piece_kind {
 	/* kernel parameters determined at the start, each with a blank before it; may be empty */
 	PIECE_PARAMETERS,
 	PIECE_PARAMETERS_JSON,
-	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
-	PIECE_BRIDGE_HELPER, /* path of this host's qemu-bridge-helper */
-	PIECE_STATE_URL,     /* the state directory's absolute path, escaped for a URL */
-	PIECE_AIO,           /* "io_uring", or "threads" where that is forbidden */
-	PIECE_ENGINE_JSON,   /* PIECE_AIO in Firecracker's words: "Async", "Sync" */
+	PIECE_MACVTAP, /* the device of the macvtap interface `text`: /dev/tap7 */
+	/* -netdev of QEMU for the interface `text` on the `bridge` */
+	PIECE_BRIDGE,
+	PIECE_STATE_URL,   /* the state directory's absolute path, escaped for a URL */
+	PIECE_AIO,         /* "io_uring", or "threads" where that is forbidden */
+	PIECE_ENGINE_JSON, /* PIECE_AIO in Firecracker's words: "Async", "Sync" */
 	/* `text` if the file system of `image` supports direct I/O, else `otherwise` */
 	PIECE_DIRECT,
 	PIECE_WAYLAND, /* the socket of the user's Wayland compositor */
@@ -46,12 +47,16 @@ struct piece {
 	enum piece_kind kind;
 	const char *text;
 	const char *image;     /* of PIECE_DIRECT, PIECE_FILE_BYTES and PIECE_SUM_MIB */
+	const char *bridge;    /* of PIECE_BRIDGE */
 	const char *otherwise; /* of PIECE_DIRECT */
 	bool in_runner;        /* of PIECE_DIRECT: `image` is relative to the runner */
 };
 
-/* The accelerator that an argument is for. */
-enum when { WHEN_ALWAYS, WHEN_KVM, WHEN_TCG };
+/*
+ * The accelerator that an argument is for. WHEN_UNAIDED: unless a setuid program connects an
+ * interface to its bridge.
+ */
+enum when { WHEN_ALWAYS, WHEN_KVM, WHEN_TCG, WHEN_UNAIDED };
 
 struct pieces {
 	struct piece *v;
@@ -98,6 +103,8 @@ void argument_file_bytes(struct command *command, struct argument *argument, con
 void argument_sum_mib(struct command *command, struct argument *argument, unsigned long long mib,
 	const char *image);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
+void argument_bridge(struct command *command, struct argument *argument, const char *interface,
+	const char *bridge);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
 /* Adds a file's path to an argument; `kind` selects how the runner's path is written. */
 void argument_file(struct command *command, struct argument *argument, const struct file_ref *file,

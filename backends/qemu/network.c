@@ -51,17 +51,17 @@ static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forw
 		interface->type == INTERFACE_MACVTAP ? INTERFACE_TAP : interface->type;
 	command_add(qemu->command, "-netdev");
 	struct argument *argument = command_begin(qemu->command);
-	argument_text(qemu->command, argument,
-		arena_printf(qemu->arena, "%s,id=%s", interface_type_names[type], interface->id));
+	if (interface->type != INTERFACE_BRIDGE)
+		argument_text(qemu->command, argument,
+			arena_printf(qemu->arena, "%s,id=%s", interface_type_names[type],
+				interface->id));
 	switch (interface->type) {
 	case INTERFACE_TAP:
 	case INTERFACE_MACVTAP:
 		add_tap_source(qemu, argument, nic);
 		break;
 	case INTERFACE_BRIDGE:
-		argument_text(qemu->command, argument,
-			arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
-		argument_piece(qemu->command, argument, PIECE_BRIDGE_HELPER);
+		argument_bridge(qemu->command, argument, interface->id, interface->bridge);
 		break;
 	case INTERFACE_USER:
 		if (forwards)

@@ -45,7 +45,10 @@ static bool has_option(const struct guest *guest, const char *option)
 	return false;
 }
 
-/* The setuid bridge helper must gain privileges, which is impossible in a process with a filter. */
+/*
+ * The setuid bridge helper must gain privileges, which is impossible in a process with a filter. It
+ * is not needed where root has made a tap for the interface.
+ */
 static bool has_bridge(const struct guest *guest)
 {
 	for (size_t i = 0; i < guest->nnics; i++)
@@ -88,11 +91,14 @@ static bool is_privileged(const struct guest *guest)
 void qemu_add_sandbox(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
+	const enum when when = has_bridge(guest) ? WHEN_UNAIDED : WHEN_ALWAYS;
 	/* Only Linux has it. */
-	if (guest->on_mac || !qemu_options(guest)->sandbox || has_bridge(guest) ||
-		has_option(guest, "sandbox"))
+	if (guest->on_mac || !qemu_options(guest)->sandbox || has_option(guest, "sandbox"))
 		return;
-	option_printf(qemu->command, "-sandbox",
-		"on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny",
-		is_privileged(guest) ? "allow" : "deny", starts_programs(guest) ? "allow" : "deny");
+	command_add_when(qemu->command, when, "-sandbox");
+	command_add_when(qemu->command, when,
+		arena_printf(qemu->arena,
+			"on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny",
+			is_privileged(guest) ? "allow" : "deny",
+			starts_programs(guest) ? "allow" : "deny"));
 }

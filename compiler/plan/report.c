@@ -155,7 +155,7 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 		[PIECE_PARAMETERS] = "{parameters}",
 		[PIECE_PARAMETERS_JSON] = "{parameters}",
 		[PIECE_MACVTAP] = "{macvtap}",
-		[PIECE_BRIDGE_HELPER] = "{bridge helper}",
+		[PIECE_BRIDGE] = NULL,
 		[PIECE_STATE_URL] = "{state}",
 		[PIECE_AIO] = "{aio}",
 		[PIECE_ENGINE_JSON] = "{engine}",
@@ -168,7 +168,9 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 	const char *text = "";
 	for (size_t i = 0; i < pieces->n; i++) {
 		const struct piece *piece = &pieces->v[i];
-		if (piece->kind == PIECE_SUM_MIB)
+		if (piece->kind == PIECE_BRIDGE)
+			text = arena_printf(arena, "%s{tap or bridge},id=%s", text, piece->text);
+		else if (piece->kind == PIECE_SUM_MIB)
 			text = arena_printf(arena, "%s{%s MiB + store disk}", text, piece->text);
 		else
 			text = arena_printf(arena, "%s%s", text,
@@ -179,8 +181,10 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 
 struct json_object *report_command(struct arena *arena, const struct command *command)
 {
-	static const char *const whens[] = {
-		[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
+	static const char *const whens[] = {[WHEN_ALWAYS] = "",
+		[WHEN_KVM] = "{kvm}",
+		[WHEN_TCG] = "{tcg}",
+		[WHEN_UNAIDED] = "{without a bridge helper}"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < command->arguments.n; i++) {
 		const struct argument *argument = &command->arguments.v[i];

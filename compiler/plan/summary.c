@@ -183,8 +183,8 @@ static const char *piece_text(const struct piece *piece, const char *runner)
 		return "Async";
 	case PIECE_MACVTAP:
 		return "{macvtap}";
-	case PIECE_BRIDGE_HELPER:
-		return "{bridge helper}";
+	case PIECE_BRIDGE:
+		return "{tap or bridge}";
 	case PIECE_STATE_URL:
 		return "{state}";
 	case PIECE_WAYLAND:

@@ -9,23 +9,36 @@
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 
-/* Returns a line of a script for each interface of the type, or NULL if there are none. */
+/* The interfaces that are taps on the host. */
+static bool is_tap(enum interface_type type)
+{
+	return type == INTERFACE_TAP || type == INTERFACE_BRIDGE;
+}
+
+static bool is_macvtap(enum interface_type type)
+{
+	return type == INTERFACE_MACVTAP;
+}
+
+/* Returns a line of a script for each such interface, or NULL if there are none. */
 static const char *interface_lines(struct arena *arena, const struct plan *plan,
-	enum interface_type type,
+	bool (*is_meant)(enum interface_type type),
 	void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->interfaces.n; i++)
-		if (plan->vm->interfaces.v[i].type == type)
+		if (is_meant(plan->vm->interfaces.v[i].type))
 			put_line(arena, &out, &plan->vm->interfaces.v[i]);
 	return out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL;
 }
 
 static void put_tap(struct arena *arena, struct buf *out, const struct interface *interface)
 {
-	buf_printf(out, "tap %s%s%s\n", script_quoted(arena, interface->id),
+	/* QEMU opens that of a bridge interface for one queue. */
+	buf_printf(out, "tap %s%s%s%s\n", script_quoted(arena, interface->id),
 		interface->bridge ? " " : "",
-		interface->bridge ? script_quoted(arena, interface->bridge) : "");
+		interface->bridge ? script_quoted(arena, interface->bridge) : "",
+		interface->type == INTERFACE_BRIDGE ? " one" : "");
 }
 
 static void put_macvtap(struct arena *arena, struct buf *out, const struct interface *interface)
@@ -78,7 +91,6 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 		{"user", script_quoted(arena, plan->vm->host_user)},
 		{"group", script_quoted(arena, plan->vm->host_group ? plan->vm->host_group : "")},
 		{"multi_queue", plan->tap_multi_queue ? "0x0100" : "0"},
-		{"flags", plan->tap_multi_queue ? "vnet_hdr multi_queue" : "vnet_hdr"},
 		{NULL, NULL},
 	};
 	return lines ? script_fill(arena, plan, name, holes) : NULL;
@@ -86,26 +98,26 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 
 const char *script_tap_up(struct arena *arena, const struct plan *plan)
 {
-	return host_script(arena, plan, "tap-up", "interfaces",
-		interface_lines(arena, plan, INTERFACE_TAP, put_tap));
+	return host_script(
+		arena, plan, "tap-up", "interfaces", interface_lines(arena, plan, is_tap, put_tap));
 }
 
 const char *script_tap_down(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "tap-down", "interfaces",
-		interface_lines(arena, plan, INTERFACE_TAP, put_removal));
+		interface_lines(arena, plan, is_tap, put_removal));
 }
 
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "macvtap-up", "interfaces",
-		interface_lines(arena, plan, INTERFACE_MACVTAP, put_macvtap));
+		interface_lines(arena, plan, is_macvtap, put_macvtap));
 }
 
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "macvtap-down", "interfaces",
-		interface_lines(arena, plan, INTERFACE_MACVTAP, put_removal));
+		interface_lines(arena, plan, is_macvtap, put_removal));
 }
 
 const char *script_pci_setup(struct arena *arena, const struct plan *plan)

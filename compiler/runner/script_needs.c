@@ -227,8 +227,9 @@ static void need_host_devices(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++)
 		if (plan->guest.nics[i].interface->type == INTERFACE_BRIDGE)
-			buf_printf(&lines->text, "need_bridge %s\n",
-				script_quoted(lines->arena, plan->guest.nics[i].interface->bridge));
+			buf_printf(&lines->text, "need_bridge %s %s\n",
+				script_quoted(lines->arena, plan->guest.nics[i].interface->bridge),
+				script_quoted(lines->arena, plan->guest.nics[i].interface->id));
 	for (size_t i = 0; i < plan->vm->devices.n; i++)
 		if (plan->vm->devices.v[i].bus == BUS_PCI)
 			buf_printf(&lines->text, "need_pci %s\n",

@@ -30,8 +30,10 @@ static void put_run_as(struct buf *out, const struct argument *program)
 /* Writes each option and its values on a line. */
 static const char *command(struct arena *arena, const struct command *command)
 {
-	static const char *const adders[] = {
-		[WHEN_ALWAYS] = "add", [WHEN_KVM] = "with_kvm add", [WHEN_TCG] = "with_tcg add"};
+	static const char *const adders[] = {[WHEN_ALWAYS] = "add",
+		[WHEN_KVM] = "with_kvm add",
+		[WHEN_TCG] = "with_tcg add",
+		[WHEN_UNAIDED] = "unaided add"};
 	BUF_CLEANUP struct buf out = {0};
 	enum when line = WHEN_ALWAYS;
 	if (command_has(command, PIECE_RUN_AS))
@@ -149,6 +151,19 @@ static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* Finds out whether a setuid program has to connect an interface to its bridge. */
+static const char *find_bridges(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct interface *interface = plan->guest.nics[i].interface;
+		if (interface->type == INTERFACE_BRIDGE)
+			buf_printf(&out, "has_own_tap %s || aided=yes\n",
+				script_quoted(arena, interface->id));
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
 /* Removes sockets that a crash left behind, unless a process still listens on them. */
 static const char *remove_stale(struct arena *arena, const struct plan *plan)
 {
@@ -232,6 +247,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"stale", remove_stale(arena, plan)},
 		{"serve", script_share_sockets(arena, plan, "serve_shares")},
 		{"macvtaps", open_macvtaps(arena, plan)},
+		{"bridges", find_bridges(arena, plan)},
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
 		/*

@@ -120,7 +120,6 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		[PIECE_RUNNER_JSON] = "\"$(json \"$runner\")\"",
 		[PIECE_PARAMETERS] = "\"$parameters\"",
 		[PIECE_PARAMETERS_JSON] = "\"$(json \"$parameters\")\"",
-		[PIECE_BRIDGE_HELPER] = "\"$(bridge_helper)\"",
 		[PIECE_STATE_URL] = "\"$(url \"$PWD\")\"",
 		[PIECE_AIO] = "\"$aio\"",
 		[PIECE_ENGINE_JSON] = "\"$([ \"$aio\" = io_uring ] && echo Async || echo Sync)\"",
@@ -137,6 +136,9 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 			put_call(out, "where_direct", piece->in_runner,
 				(const char *const[]){piece->image, piece->text, piece->otherwise},
 				3);
+		else if (piece->kind == PIECE_BRIDGE)
+			put_call(out, "bridge_netdev",
+				(const char *const[]){piece->text, piece->bridge}, 2);
 		else if (piece->kind == PIECE_FILE_BYTES)
 			put_call(out, "bytes_of", false, &piece->image, 1);
 		else if (piece->kind == PIECE_SUM_MIB)

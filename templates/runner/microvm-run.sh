@@ -92,7 +92,17 @@ remove_stale() { # SOCKET
 	if [ -S "$1" ]; then rm -f -- "$1"; fi
 }
 
-bridge_helper() { find_bridge_helper || fail "cannot find qemu-bridge-helper"; }
+# Prints QEMU's backend for an interface on a bridge: the tap that root put into it, else the setuid
+# program that makes one.
+bridge_netdev() { # INTERFACE BRIDGE
+	local helper
+	if has_own_tap "$1"; then
+		echo "tap,id=$1,ifname=$1,script=no,downscript=no"
+	else
+		helper=$(find_bridge_helper) || fail "cannot find qemu-bridge-helper"
+		echo "bridge,id=$1,br=$2,helper=$helper"
+	fi
+}
 
 # Starts a program beside the hypervisor and waits for its socket. It exits when the hypervisor
 # closes its connection.
@@ -182,6 +192,8 @@ argv=()
 add() { argv+=("$@"); }
 with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
 with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
+aided= # whether a setuid program connects an interface to its bridge
+unaided() { if [ -z "$aided" ]; then "$@"; fi; }
 }
 mvm_define
 
@@ -206,6 +218,7 @@ if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host
 fi
 @stale@
 @macvtaps@
+@bridges@
 @config@
 @surroundings@
 @command@

@@ -109,6 +109,13 @@ find_bridge_helper() {
 	return 1
 }
 
+# Whether an interface is a tap that the user who runs this may open, because tap-up made it.
+has_own_tap() { # NAME
+	local owner
+	owner=$(cat "/sys/class/net/$1/owner" 2>/dev/null) || return
+	[ "$(id -u)" = 0 ] || [ "$owner" = "$(id -u)" ]
+}
+
 # Reports a tap that the hypervisor could not open, for the reasons in tun.c: another kind of
 # interface, another number of queues, or a process that has it open.
 need_tap() { # NAME QUEUES

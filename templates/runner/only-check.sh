@@ -44,10 +44,12 @@ bridge_is_allowed() { # FILE BRIDGE
 	return 1
 }
 
-need_bridge() { # BRIDGE
+need_bridge() { # BRIDGE INTERFACE
 	local helper file=/etc/qemu/bridge.conf
 	[ -d "/sys/class/net/$1/bridge" ] ||
 		complain "the bridge $1 does not exist; as root, run: ip link add $1 type bridge && ip link set $1 up"
+	# The units make a tap.
+	if [ -n "$mode" ] || has_own_tap "$2"; then return; fi
 	helper=$(find_bridge_helper) || {
 		complain "qemu-bridge-helper, which connects the VM to the bridge $1, is not installed; it is part of QEMU"
 		return 0

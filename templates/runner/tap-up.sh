@@ -21,12 +21,12 @@ fi
 
 # Flags of <linux/if_tun.h> in sysfs: IFF_TAP, IFF_PERSIST, IFF_MULTI_QUEUE. Other flags depend on
 # the last process that opened it.
-all=$((0x0002 | 0x0800 | 0x0100)) flags=$((0x0002 | 0x0800 | @multi_queue@))
+all=$((0x0002 | 0x0800 | 0x0100)) multi_queue=$((@multi_queue@))
 
 @holders@
 # Whether the interface is a tap of this user that the hypervisor can open.
 fits() { # DEVICE
-	[ $(($(cat "$1/tun_flags") & all)) = "$flags" ] && [ "$(cat "$1/owner")" = "$uid" ]
+	[ $(($(cat "$1/tun_flags") & all)) = $((0x0002 | 0x0800 | multi_queue)) ] && [ "$(cat "$1/owner")" = "$uid" ]
 }
 
 # Removes an interface that does not fit, unless it is not a tap, or is open.
@@ -44,15 +44,18 @@ make_room() { # NAME
 	ip link delete dev "$1"
 }
 
-tap() { # NAME [BRIDGE]
-	local device=/sys/class/net/$1
+tap() { # NAME [BRIDGE [one]]: for one queue, else for as many as the hypervisor opens taps for
+	local device=/sys/class/net/$1 multi_queue=$multi_queue
+	local -a flags=(vnet_hdr)
+	if [ "${3:-}" = one ]; then multi_queue=0; fi
+	if [ "$multi_queue" != 0 ]; then flags+=(multi_queue); fi
 	if [ -n "${2:-}" ]; then
 		wait_for_link "/sys/class/net/$2/bridge" "the bridge $2"
 		[ -d "/sys/class/net/$2/bridge" ] ||
 			fail "the bridge $2 of the interface $1 does not exist"
 	fi
 	if [ -e "$device" ]; then make_room "$1"; fi
-	if [ ! -e "$device" ]; then ip tuntap add dev "$1" mode tap user "$uid" @flags@; fi
+	if [ ! -e "$device" ]; then ip tuntap add dev "$1" mode tap user "$uid" "${flags[@]}"; fi
 	if [ -n "${2:-}" ]; then ip link set dev "$1" master "$2"; fi
 	ip link set dev "$1" up
 }
