@@ -351,6 +351,16 @@ static bool crosvm_smbios(const struct guest *guest)
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
 
+/*
+ * Each of its devices runs in namespaces of its own, with an own /proc, which the kernel mounts
+ * only where nothing hides parts of the host's (mount_too_revealing, fs/namespace.c).
+ */
+static const char unit_settings[] = "RestrictNamespaces=no\n"
+				    "ProtectKernelTunables=no\n"
+				    "ProtectKernelLogs=no\n"
+				    "ProtectProc=default\n"
+				    "SystemCallFilter=@mount @chown @setuid chroot\n";
+
 const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
@@ -409,5 +419,6 @@ const struct backend crosvm_backend = {
 	.check_guest = crosvm_check_guest,
 	.smbios = crosvm_smbios,
 	.modules = crosvm_modules,
+	.unit_settings = unit_settings,
 	.lower = crosvm_lower,
 };

@@ -279,6 +279,11 @@ struct backend {
 	 */
 	bool mmio_parameters;
 	/*
+	 * Settings of the VM's unit that it needs beyond the usual ones, as lines of a [Service]
+	 * section; NULL: none.
+	 */
+	const char *unit_settings;
+	/*
 	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none. Fields
 	 * of the guest that depend on its kernel are not set yet; an option that was refused has
 	 * its default, or is NULL if it has none.

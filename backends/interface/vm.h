@@ -222,6 +222,10 @@ struct vm {
 	bool system_symlink;
 	bool register_with_machined;
 	struct {
+		bool enable;
+		struct strings read_only_paths, paths;
+	} confinement;
+	struct {
 		enum inode_file_handles inode_file_handles;
 		const char *thread_pool_size, *group, *package;
 		struct strings extra_args;

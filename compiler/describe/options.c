@@ -298,6 +298,28 @@ static const struct option graphics_options[] = {
 	{0},
 };
 
+static const struct option confinement_options[] = {
+	{.name = "enable",
+		BOOL(struct vm, confinement.enable),
+		.def = "true",
+		.doc = "The VM's unit shows the hypervisor only what the description names. false: "
+		       "it sees all of the host, as its user does."},
+	{.name = "readOnlyPaths",
+		STRINGS(struct vm, confinement.read_only_paths),
+		.shape = &shape_absolute,
+		.arg = "path",
+		.example = "[/srv/firmware]",
+		.doc = "Further files and directories of the host that preStart or extraArgs "
+		       "read."},
+	{.name = "paths",
+		STRINGS(struct vm, confinement.paths),
+		.shape = &shape_absolute,
+		.arg = "path",
+		.example = "[/srv/results]",
+		.doc = "Further files, directories and devices of the host that they may change."},
+	{0},
+};
+
 static const struct option virtiofsd_options[] = {
 	{.name = "inodeFileHandles",
 		ENUM(struct vm, virtiofsd.inode_file_handles, inode_file_handles),
@@ -708,6 +730,9 @@ static const struct option first_rows[] = {
 		.arg = "path",
 		.doc = "Directories with the programs that the runner's scripts use (coreutils, "
 		       "tar, gzip), prepended to PATH."},
+	{.name = "confinement",
+		GROUP(confinement_options),
+		.doc = "What the hypervisor sees of the host when the VM's unit starts it."},
 	{.name = "virtiofsd",
 		GROUP(virtiofsd_options),
 		.doc = "The daemons behind virtiofs shares."},

@@ -20,7 +20,8 @@ const char *unit_name(struct arena *arena, const char *name)
 }
 
 static const char *const unit_helpers[] = {"microvm-set-booted@", "microvm-tap-interfaces@",
-	"microvm-macvtap-interfaces@", "microvm-pci-devices@", "microvm-virtiofsd@", NULL};
+	"microvm-macvtap-interfaces@", "microvm-pci-devices@", "microvm-virtiofsd@",
+	"microvm-disk@", "microvm-machine@", NULL};
 
 static struct strings units_of_vm(const struct host *host, const char *name)
 {

@@ -8,6 +8,7 @@
 #include "backends/interface/parts.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "compiler/runner/unit_conf.h"
 
 struct facts {
 	struct arena *arena;
@@ -105,6 +106,12 @@ static bool put_notify(const struct facts *facts)
 	return !facts->plan->lowered.notify || put(facts, "notify", "");
 }
 
+static bool put_unit_conf(const struct facts *facts)
+{
+	const char *text = unit_conf(facts->arena, facts->plan);
+	return !*text || put(facts, "unit.conf", text);
+}
+
 static bool put_cid(const struct facts *facts)
 {
 	const int64_t cid = facts->plan->vm->vsock.cid;
@@ -129,6 +136,8 @@ bool facts_write(
 	if (!put_cid(&facts))
 		return false;
 	if (!put_notify(&facts))
+		return false;
+	if (!put_unit_conf(&facts))
 		return false;
 	return put_system(&facts);
 }

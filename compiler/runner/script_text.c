@@ -137,7 +137,7 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 				(const char *const[]){piece->image, piece->text, piece->otherwise},
 				3);
 		else if (piece->kind == PIECE_BRIDGE)
-			put_call(out, "bridge_netdev",
+			put_call(out, "bridge_netdev", false,
 				(const char *const[]){piece->text, piece->bridge}, 2);
 		else if (piece->kind == PIECE_FILE_BYTES)
 			put_call(out, "bytes_of", false, &piece->image, 1);

@@ -292,7 +292,7 @@ settled_s=5 patience_s=200
 
 # The units of a VM in the order of their start.
 vm_units=(microvm-set-booted microvm-tap-interfaces microvm-macvtap-interfaces
-	microvm-pci-devices microvm-virtiofsd microvm)
+	microvm-pci-devices microvm-virtiofsd microvm-disk microvm microvm-machine)
 
 # systemd gives each of them all its tries again.
 forget_failures() { # NAME

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # set-booted DIRECTORY USER GROUP: secures a VM's directory, lets GROUP read a disk that only root
-# can read, and records the runner that the VM boots from: in DIRECTORY/booted for people and
-# programs, in $RUNTIME_DIRECTORY/booted for root's units. Runs as root, before all other units of
-# the VM.
+# can read, gives systemd the runner's settings for the VM's unit, and records the runner that the VM
+# boots from: in DIRECTORY/booted for people and programs, in $RUNTIME_DIRECTORY/booted for the units.
+# Runs as root, before all other units of the VM.
 #
 # USER runs the hypervisor, which is to be isolated, and must create files in DIRECTORY: volumes,
 # sockets. But root's units of the VM (tap-up, pci-setup, virtiofsd-run, ...) find their programs by
@@ -113,6 +113,25 @@ for disk in "$runner"/share/microvm/stage1.*; do
 		refuse "$user cannot read $disk; run as root: chgrp $group $disk; chmod 440 $disk"
 	fi
 done
+
+# A directory that does not exist belongs to a host without systemd.
+install_settings() { # DROP-IN
+	settings=$runner/share/microvm/unit.conf
+	if [ ! -d /run/systemd/system ] || cmp -s -- "$settings" "$1" ||
+		{ [ ! -e "$settings" ] && [ ! -e "$1" ]; }; then
+		return
+	fi
+	if [ -e "$settings" ]; then
+		mkdir -p -- "${1%/*}"
+		cp -- "$settings" "$1.new"
+		mv -f -- "$1.new" "$1"
+	else
+		rm -- "$1"
+	fi
+	# The VM's unit, which waits for this one, starts with its new settings.
+	systemctl daemon-reload
+}
+install_settings "/run/systemd/system/microvm@${here##*/}.service.d/runner.conf"
 
 if ! is_roots booted || [ "$(readlink -- booted)" != "$target" ]; then
 	rm -rf -- booted

@@ -148,6 +148,11 @@
     hostUser = true;
     hostGroup = true;
     hostPath = true;
+    confinement = {
+      enable = true;
+      readOnlyPaths = true;
+      paths = true;
+    };
     virtiofsd = {
       inodeFileHandles = true;
       threadPoolSize = true;

@@ -897,6 +897,32 @@ in
         prepended to PATH.
       '';
     };
+    confinement = {
+      enable = mkOption {
+        type = bool;
+        default = true;
+        description = ''
+          The VM's unit shows the hypervisor only what the description names. false: it sees all of
+          the host, as its user does.
+        '';
+      };
+      readOnlyPaths = mkOption {
+        type = listOf str;
+        default = [ ];
+        example = [ "/srv/firmware" ];
+        description = ''
+          Further files and directories of the host that preStart or extraArgs read.
+        '';
+      };
+      paths = mkOption {
+        type = listOf str;
+        default = [ ];
+        example = [ "/srv/results" ];
+        description = ''
+          Further files, directories and devices of the host that they may change.
+        '';
+      };
+    };
     virtiofsd = {
       inodeFileHandles = mkOption {
         type = nullOr (enum [ "never" "prefer" "mandatory" ]);

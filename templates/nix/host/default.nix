@@ -27,7 +27,8 @@ let
   # The units of one VM, in the order of their start.
   parts = [
     "microvm-set-booted" "microvm-tap-interfaces" "microvm-macvtap-interfaces"
-    "microvm-pci-devices" "microvm-virtiofsd" "microvm"
+    "microvm-pci-devices" "microvm-virtiofsd" "microvm-disk" "microvm"
+    "microvm-machine"
   ];
 
   guestOf = name: vm:
