@@ -356,6 +356,7 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_
  * only where nothing hides parts of the host's (mount_too_revealing, fs/namespace.c).
  */
 static const char unit_settings[] = "RestrictNamespaces=no\n"
+				    "ProtectHostname=no\n"
 				    "ProtectKernelTunables=no\n"
 				    "ProtectKernelLogs=no\n"
 				    "ProtectProc=default\n"

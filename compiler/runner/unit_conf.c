@@ -32,32 +32,35 @@ static bool is_below(const char *path, const char *directory)
 		(path[length] == '/' || path[length] == '\0');
 }
 
-/* The unit shows these directories to every VM; a relative path is in the state directory. */
-static bool is_shown(const char *path)
+/* The unit lets every VM read these directories. */
+static bool is_readable(const char *path)
 {
 	static const char *const shown[] = {
 		"/usr", "/bin", "/lib", "/nix/store", "/proc", "/sys", "/run/current-system"};
-	if (*path != '/')
-		return true;
 	for (size_t i = 0; i < countof(shown); i++)
 		if (is_below(path, shown[i]))
 			return true;
 	return false;
 }
 
-/* A place that does not exist is ignored: microvm-run reports it. */
+/*
+ * A relative path is in the state directory. A place that does not exist is ignored: microvm-run
+ * reports it.
+ */
 static void show(struct conf *conf, const char *path, bool writable)
 {
-	if (!path || is_shown(path))
+	if (!path || *path != '/' || (!writable && is_readable(path)))
 		return;
 	buf_printf(&conf->text, "%s=\"-", writable ? "BindPaths" : "BindReadOnlyPaths");
 	put_path(conf, path);
 	buf_puts(&conf->text, "\"\n");
 }
 
+/* The parent "/" would show all of the host. */
 static void show_parent(struct conf *conf, const char *path, bool writable)
 {
-	show(conf, path ? path_parent(conf->arena, path) : NULL, writable);
+	const char *parent = path ? path_parent(conf->arena, path) : NULL;
+	show(conf, parent && strcmp(parent, "/") == 0 ? path : parent, writable);
 }
 
 static void allow_device(struct conf *conf, const char *device)
@@ -95,6 +98,8 @@ static void show_shares(struct conf *conf)
 static void show_files(struct conf *conf)
 {
 	const struct plan *plan = conf->plan;
+	for (size_t i = 0; i < plan->lowered.directories.n; i++)
+		show(conf, plan->lowered.directories.v[i], false);
 	const struct file_ref *const files[] = {&plan->guest.kernel, &plan->guest.initrd};
 	for (size_t i = 0; i < countof(files); i++)
 		if (!files[i]->in_runner)
