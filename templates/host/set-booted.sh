@@ -114,24 +114,36 @@ for disk in "$runner"/share/microvm/stage1.*; do
 	fi
 done
 
-# A directory that does not exist belongs to a host without systemd.
-install_settings() { # DROP-IN
+# The VM's unit, which waits for this one, starts with its new settings. VMs that start together
+# share a reload: one that began after the last change in this VM's DIRECTORY is enough.
+load_settings() { # DIRECTORY
+	stamp=/run/systemd/system/.microvm-reload
+	exec 9>>"$stamp.lock"
+	! command -v flock >/dev/null || flock 9
+	if [ -e "$stamp" ] && is "$stamp" -newer "$1"; then return; fi
+	: >"$stamp.$$"
+	systemctl daemon-reload 9>&-
+	mv -f -- "$stamp.$$" "$stamp"
+}
+
+# A host without systemd does not have its directory. (cmp is not on the PATH of NixOS's units.)
+install_settings() { # DIRECTORY
 	settings=$runner/share/microvm/unit.conf
-	if [ ! -d /run/systemd/system ] || cmp -s -- "$settings" "$1" ||
-		{ [ ! -e "$settings" ] && [ ! -e "$1" ]; }; then
+	if [ ! -d /run/systemd/system ] || { [ ! -e "$settings" ] && [ ! -e "$1" ]; }; then
 		return
 	fi
-	if [ -e "$settings" ]; then
-		mkdir -p -- "${1%/*}"
-		cp -- "$settings" "$1.new"
-		mv -f -- "$1.new" "$1"
-	else
-		rm -- "$1"
+	mkdir -p -- "$1"
+	there=$1/runner.conf
+	if [ ! -e "$settings" ]; then
+		rm -f -- "$there"
+	elif [ ! -e "$there" ] || [ "$(cat -- "$settings")" != "$(cat -- "$there")" ]; then
+		cp -- "$settings" "$there.new"
+		mv -f -- "$there.new" "$there"
 	fi
-	# The VM's unit, which waits for this one, starts with its new settings.
-	systemctl daemon-reload
+	load_settings "$1"
+	exec 9>&-
 }
-install_settings "/run/systemd/system/microvm@${here##*/}.service.d/runner.conf"
+install_settings "/run/systemd/system/microvm@${here##*/}.service.d"
 
 if ! is_roots booted || [ "$(readlink -- booted)" != "$target" ]; then
 	rm -rf -- booted

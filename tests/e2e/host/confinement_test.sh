@@ -107,4 +107,22 @@ check "set-booted gives systemd the settings of the new runner" \
 	host systemctl restart microvm-set-booted@outside
 check "and no others" host cmp "$test_dir/escaped/share/microvm/unit.conf" \
 	/run/systemd/system/microvm@outside.service.d/runner.conf
+
+# ---- settings that systemd may not have read ----
+drop_ins=/run/systemd/system/microvm@outside.service.d
+reloads() {
+	host journalctl --sync
+	host journalctl --no-pager -o cat _PID=1 | grep -c '^Reloading'
+}
+before=$(reloads)
+host systemctl restart microvm-set-booted@outside
+check "set-booted does not load settings again" test "$(reloads)" = "$before"
+host touch "$drop_ins" # as if the reload had failed
+host systemctl restart microvm-set-booted@outside
+check "it loads those that changed after the last reload" test "$(reloads)" -gt "$before"
+rm "$test_dir/escaped/share/microvm/unit.conf"
+host systemctl restart microvm-set-booted@outside
+check "it removes those that a runner does not have" host test ! -e "$drop_ins/runner.conf"
+property microvm@outside BindReadOnlyPaths >"$log"
+check "and systemd forgets them" fails grep -q "$test_dir/probe" "$log"
 finish
