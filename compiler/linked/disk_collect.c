@@ -144,7 +144,8 @@ static bool collect(
 	const char *path = arena_printf(collector->arena, "%s/.%s.lock", collector->place, name);
 	FD_CLEANUP int lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	bool had_disk = false;
-	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0 || is_needed(collector, name))
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0 || !disk_lock_is_named(lock, path) ||
+		is_needed(collector, name))
 		return true;
 	const bool ok = remove_disk(collector, name, &had_disk, bytes);
 	*removed += had_disk;

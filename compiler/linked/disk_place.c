@@ -80,8 +80,7 @@ static bool wait_for(int fd)
 	return true;
 }
 
-/* Whether the descriptor's file still has its name. */
-static bool is_named(int fd, const char *path)
+bool disk_lock_is_named(int fd, const char *path)
 {
 	struct stat opened, named;
 	return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
@@ -106,7 +105,7 @@ int disk_lock(struct arena *arena, struct diag *diag, const char *place, const c
 		 * itself to remove its unfinished disk (base/interrupts.h), and has the lock until
 		 * then.
 		 */
-		if (is_named(fd, path) && fcntl(fd, F_SETFD, 0) == 0) {
+		if (disk_lock_is_named(fd, path) && fcntl(fd, F_SETFD, 0) == 0) {
 			const int locked = fd;
 			fd = -1;
 			return locked;

@@ -36,6 +36,11 @@ bool disk_place_is_ours(const char *place);
 
 /* Waits for the lock of a disk. Returns a descriptor to close, or -1 with an error. */
 int disk_lock(struct arena *arena, struct diag *diag, const char *place, const char *name);
+/*
+ * Whether the locked file still has its name: a collection removes the lock with the disk, and then
+ * the next process makes another.
+ */
+bool disk_lock_is_named(int fd, const char *path);
 
 /* Sets the seal of a disk. */
 bool disk_seal(struct arena *arena, struct diag *diag, const char *disk);
