@@ -95,10 +95,15 @@ bool disk_refer(struct arena *arena, struct diag *diag, const char *place, const
 	SHA256((const unsigned char *)runner, strlen(runner), digest);
 	const char *directory = path_join(arena, place, REFERENCES),
 		   *link = path_join(arena, directory, arena_hex(arena, digest, sizeof digest));
-	return directory_make(diag, directory, 0755) &&
-		(symlink(runner, link) == 0 || errno == EEXIST ||
-			diag_error(diag, STATUS_FAILED, NULL, "linked-disk",
-				"cannot create the link %s: %s", link, strerror(errno)));
+	while (disk_place_make(arena, diag, place) && directory_make(diag, directory, 0755)) {
+		if (symlink(runner, link) == 0 || errno == EEXIST)
+			return true;
+		/* A collection removes an empty directory. */
+		if (errno != ENOENT)
+			return diag_error(diag, STATUS_FAILED, NULL, "linked-disk",
+				"cannot create the link %s: %s", link, strerror(errno));
+	}
+	return false;
 }
 
 /* ---- removal ---- */

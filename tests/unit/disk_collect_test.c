@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +30,16 @@ int flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
+/* Before a reference is made, a collection removes the empty directory for it. */
+int symlink(const char *target, const char *path)
+{
+	struct fixture *f = interfering;
+	interfering = NULL;
+	if (f)
+		shell(f, "rm -r disks", NULL, NULL);
+	return (int)syscall(SYS_symlinkat, target, AT_FDCWD, path);
+}
+
 static size_t collected(struct fixture *f)
 {
 	size_t removed = 0;
@@ -50,11 +61,23 @@ static void a_disk_with_a_new_lock_stays(void **state)
 	assert_false(path_exists(scratch_path(f, "disks")));
 }
 
+static void a_reference_outlives_a_collection(void **state)
+{
+	struct fixture *f = *state;
+	const char *place = scratch_path(f, "disks");
+	shell(f, "mkdir -m 700 disks", NULL, NULL);
+	interfering = f;
+	assert_ok(f, disk_refer(f->arena, f->diag, place, f->scratch, DISK));
+	assert_null(interfering);
+	assert_string_equal(shell(f, "ls disks/.refs | wc -l", NULL, NULL), "1\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_disk_with_a_new_lock_stays),
+		TEST(a_reference_outlives_a_collection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
