@@ -109,7 +109,7 @@ static bool put_notify(const struct facts *facts)
 static bool put_unit_conf(const struct facts *facts)
 {
 	const char *text = unit_conf(facts->arena, facts->plan);
-	return !*text || put(facts, "unit.conf", text);
+	return !text || put(facts, "unit.conf", text);
 }
 
 static bool put_cid(const struct facts *facts)

@@ -204,27 +204,12 @@ static void show_all(struct conf *conf)
 		buf_puts(&conf->text, conf->plan->backend->unit_settings);
 }
 
-/* Leaves the unit what does not imply NoNewPrivileges=. An empty assignment clears a list. */
-static void lift(struct conf *conf)
-{
-	buf_puts(&conf->text,
-		"TemporaryFileSystem=\nBindPaths=\nBindReadOnlyPaths=\nPrivateTmp=no\n"
-		"PrivateDevices=no\nDevicePolicy=auto\nDeviceAllow=\n"
-		"PrivateIPC=no\nPrivateMounts=no\nProtectSystem=full\nProtectHome=no\n"
-		"ProtectKernelTunables=no\nProtectKernelModules=no\nProtectKernelLogs=no\n"
-		"ProtectClock=no\nProtectHostname=no\n"
-		"RestrictAddressFamilies=\nRestrictNamespaces=no\nRestrictRealtime=no\n"
-		"RestrictSUIDSGID=no\nLockPersonality=no\nRemoveIPC=no\nSystemCallFilter=\n"
-		"SystemCallArchitectures=\nCapabilityBoundingSet=~\nNoNewPrivileges=no\n");
-}
-
 const char *unit_conf(struct arena *arena, const struct plan *plan)
 {
 	struct conf conf = {.arena = arena, .plan = plan};
-	if (plan->vm->confinement.enable)
-		show_all(&conf);
-	else
-		lift(&conf);
+	if (!plan->vm->confinement.enable)
+		return NULL;
+	show_all(&conf);
 	const char *text =
 		conf.text.n == 0 ? "" : arena_printf(arena, "[Service]\n%s", buf_text(&conf.text));
 	buf_free(&conf.text);

@@ -10,9 +10,8 @@
 #include "compiler/plan/plan.h"
 
 /*
- * Returns the text of a drop-in (systemd.unit(5)), which is the runner's share/microvm/unit.conf,
- * or
- * "" if the VM needs none.
+ * Returns the text of a drop-in (systemd.unit(5)), which is the runner's share/microvm/unit.conf.
+ * "": the VM needs none; NULL: no file, which lifts the confinement.
  */
 const char *unit_conf(struct arena *arena, const struct plan *plan);
 

@@ -126,18 +126,36 @@ load_settings() { # DIRECTORY
 	mv -f -- "$stamp.$$" "$stamp"
 }
 
+# A runner without the file is not for the confinement (confinement.enable), like those of earlier
+# versions and of microvm.nix. Its unit keeps what does not imply NoNewPrivileges=. An empty
+# assignment clears a list.
+print_settings() {
+	if [ -e "$runner/share/microvm/unit.conf" ]; then
+		cat -- "$runner/share/microvm/unit.conf"
+		return
+	fi
+	printf '[Service]\n'
+	printf '%s=\n' TemporaryFileSystem BindPaths BindReadOnlyPaths DeviceAllow \
+		RestrictAddressFamilies SystemCallFilter SystemCallArchitectures
+	printf '%s=no\n' PrivateTmp PrivateDevices PrivateIPC PrivateMounts ProtectHome \
+		ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectClock \
+		ProtectHostname RestrictNamespaces RestrictRealtime RestrictSUIDSGID \
+		LockPersonality RemoveIPC NoNewPrivileges
+	printf '%s\n' DevicePolicy=auto ProtectSystem=full CapabilityBoundingSet=~
+}
+
 # A host without systemd does not have its directory. (cmp is not on the PATH of NixOS's units.)
 install_settings() { # DIRECTORY
-	settings=$runner/share/microvm/unit.conf
-	if [ ! -d /run/systemd/system ] || { [ ! -e "$settings" ] && [ ! -e "$1" ]; }; then
+	settings=$(print_settings)
+	if [ ! -d /run/systemd/system ] || { [ -z "$settings" ] && [ ! -e "$1" ]; }; then
 		return
 	fi
 	mkdir -p -- "$1"
 	there=$1/runner.conf
-	if [ ! -e "$settings" ]; then
+	if [ -z "$settings" ]; then
 		rm -f -- "$there"
-	elif [ ! -e "$there" ] || [ "$(cat -- "$settings")" != "$(cat -- "$there")" ]; then
-		cp -- "$settings" "$there.new"
+	elif [ ! -e "$there" ] || [ "$settings" != "$(cat -- "$there")" ]; then
+		printf '%s\n' "$settings" >"$there.new"
 		mv -f -- "$there.new" "$there"
 	fi
 	load_settings "$1"

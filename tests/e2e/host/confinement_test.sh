@@ -120,9 +120,13 @@ check "set-booted does not load settings again" test "$(reloads)" = "$before"
 host touch "$drop_ins" # as if the reload had failed
 host systemctl restart microvm-set-booted@outside
 check "it loads those that changed after the last reload" test "$(reloads)" -gt "$before"
-rm "$test_dir/escaped/share/microvm/unit.conf"
+: >"$test_dir/escaped/share/microvm/unit.conf"
 host systemctl restart microvm-set-booted@outside
-check "it removes those that a runner does not have" host test ! -e "$drop_ins/runner.conf"
+check "it removes them for a runner that needs none" host test ! -e "$drop_ins/runner.conf"
 property microvm@outside BindReadOnlyPaths >"$log"
 check "and systemd forgets them" fails grep -q "$test_dir/probe" "$log"
+rm "$test_dir/escaped/share/microvm/unit.conf"
+host systemctl restart microvm-set-booted@outside
+check "a runner of an earlier version is not confined" \
+	test -z "$(property microvm@outside TemporaryFileSystem)"
 finish
