@@ -30,9 +30,9 @@
   xxhash ? xxHash,
   squashfsTools ? null,
   squashfs-tools ? squashfsTools,
-  # Whether to carry the programs of the other architecture too: for its guests, which QEMU emulates,
-  # and for its hosts (hostSystem). It needs a cross compiler, which takes an hour where no binary
-  # cache has it.
+  # Whether to carry the programs of the other architecture too: for its guests, which QEMU
+  # emulates, and for its hosts (hostSystem). It needs a cross compiler, which takes an hour where
+  # no binary cache has it.
   withForeign ? false,
 }:
 

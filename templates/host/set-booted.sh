@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # set-booted DIRECTORY USER GROUP: secures a VM's directory, lets GROUP read a disk that only root
-# can read, gives systemd the runner's settings for the VM's unit, and records the runner that the VM
-# boots from: in DIRECTORY/booted for people and programs, in $RUNTIME_DIRECTORY/booted for the units.
-# Runs as root, before all other units of the VM.
+# can read, gives systemd the runner's settings for the VM's unit, and records the runner that the
+# VM boots from: in DIRECTORY/booted for people and programs, in $RUNTIME_DIRECTORY/booted for the
+# units. Runs as root, before all other units of the VM.
 #
 # USER runs the hypervisor, which is to be isolated, and must create files in DIRECTORY: volumes,
 # sockets. But root's units of the VM (tap-up, pci-setup, virtiofsd-run, ...) find their programs by

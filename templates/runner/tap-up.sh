@@ -26,7 +26,8 @@ all=$((0x0002 | 0x0800 | 0x0100)) multi_queue=$((@multi_queue@))
 @holders@
 # Whether the interface is a tap of this user that the hypervisor can open.
 fits() { # DEVICE
-	[ $(($(cat "$1/tun_flags") & all)) = $((0x0002 | 0x0800 | multi_queue)) ] && [ "$(cat "$1/owner")" = "$uid" ]
+	[ $(($(cat "$1/tun_flags") & all)) = $((0x0002 | 0x0800 | multi_queue)) ] &&
+		[ "$(cat "$1/owner")" = "$uid" ]
 }
 
 # Removes an interface that does not fit, unless it is not a tap, or is open.

@@ -45,7 +45,8 @@ erofs_of() { # COMPRESSION
 	bar "erofs $compression, cold: CPU against mkfs.erofs $(erofs_version) of the whole closure" \
 		"$(ratio "$compression-cold" "$compression-whole" cpu)" '<=' 0.95
 	bar "erofs $compression: size against mkfs.erofs $(erofs_version)" \
-		"$(awk -v ours="$size" -v theirs="$whole" 'BEGIN { print ours / theirs }')" '<=' 1.01
+		"$(awk -v ours="$size" -v theirs="$whole" 'BEGIN { print ours / theirs }')" \
+		'<=' 1.01
 }
 
 # A store path with a hole of 4.8 GB, whose zeros are a part of its hash.

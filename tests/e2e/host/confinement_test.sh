@@ -42,7 +42,8 @@ base() { # LINE...
 	printf '%s\n' 'mem: 128' 'kernelParams: [probe.do=init]' "$@"
 	fast_kernel
 }
-base "qemu: {package: $test_dir/probe}" 'interfaces: [{type: bridge, id: mvm-esc, bridge: mvm-br}]' |
+base "qemu: {package: $test_dir/probe}" \
+	'interfaces: [{type: bridge, id: mvm-esc, bridge: mvm-br}]' |
 	compile escaped "$probe" || finish
 base "volumes: [{image: '$test_dir/volumes/data.img', size: 16, mountPoint: /data}]" \
 	"confinement: {readOnlyPaths: ['$test_dir/a 100% \"place\"']}" \
@@ -77,12 +78,13 @@ host systemctl start microvm@vm >"$log" 2>&1
 check "the escaped program ends" wait_until host grep -qx end "$state/vm/list"
 host systemctl stop microvm@vm >"$log" 2>&1
 host cat "$state/vm/list" >"$test_dir/list"
-while read -r result name; do
-	case $result in
-	refused) ok "refused: $name" ;;
-	done) not_ok "refused: $name" "$test_dir/list" ;;
+mapfile -t attempts <"$test_dir/list"
+for attempt in "${attempts[@]}"; do
+	case $attempt in
+	'refused '*) ok "$attempt" ;;
+	'done '*) not_ok "refused ${attempt#done }" "$test_dir/list" ;;
 	esac
-done <"$test_dir/list"
+done
 check "all attempts were made" test "$(grep -c . "$test_dir/list")" -gt 70
 
 # ---- places outside of the VM's directory ----

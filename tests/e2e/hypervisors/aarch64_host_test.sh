@@ -26,7 +26,7 @@ volumes: [{image: data.img, size: 16, mountPoint: /data}]
 binScripts: {tap-up.after: 'echo "after"'}
 E2
 if ! "$mvmbuild" -q --no-cache "$test_dir/vm.yaml" -o "$test_dir/runner" >"$log" 2>&1; then
-	if grep -q foreign-host "$log"; then skip_all "this mvmbuild has no mvm-host for aarch64"; fi
+	! grep -q foreign-host "$log" || skip_all "this mvmbuild has no mvm-host for aarch64"
 	not_ok "the runner is built" "$log"
 	finish
 fi
@@ -44,7 +44,8 @@ for name in host_{client,http,journal,kernel,qemu,tty,virtiofsd}_test; do
 		skip "$name passes with the program for aarch64" "needs make unit-programs"
 		continue
 	fi
-	check "$name passes with the program for aarch64" env MVM_HOST="$host" timeout 300 "$program"
+	check "$name passes with the program for aarch64" \
+		env MVM_HOST="$host" timeout 300 "$program"
 done
 
 # The scripts, with this mvm-host.

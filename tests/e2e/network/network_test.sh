@@ -142,8 +142,7 @@ down host
 # ---- two guests ----
 ip link add mvm-br type bridge
 ip link set mvm-br up
-# A bridge interface needs no setuid program, and leaves the hypervisor its sandbox, where tap-up has
-# put a tap into the bridge.
+# A bridge interface needs no setuid program where tap-up has put a tap into the bridge.
 declare -A types=([server]=tap [client]=bridge)
 for name in server client; do
 	{
