@@ -36,23 +36,28 @@ bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset)
 	return true;
 }
 
-bool fd_read_all(int fd, void *bytes, size_t count, off_t offset)
+ssize_t fd_read_most(int fd, void *bytes, size_t count, off_t offset)
 {
-	char *to = bytes;
-	while (count) {
-		ssize_t got = pread(fd, to, count, offset);
+	size_t read = 0;
+	while (read < count) {
+		ssize_t got = pread(fd, (char *)bytes + read, count - read, offset + (off_t)read);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0) {
-			if (got == 0)
-				errno = EIO;
-			return false;
-		}
-		to += got;
-		offset += got;
-		count -= (size_t)got;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		read += (size_t)got;
 	}
-	return true;
+	return (ssize_t)read;
+}
+
+bool fd_read_all(int fd, void *bytes, size_t count, off_t offset)
+{
+	ssize_t got = fd_read_most(fd, bytes, count, offset);
+	if (got >= 0 && (size_t)got < count)
+		errno = EIO;
+	return got >= 0 && (size_t)got == count;
 }
 
 ssize_t file_start(const char *path, char *text, size_t size)

@@ -19,6 +19,11 @@ bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
 /* Reads exactly `count` bytes at `offset`; errno is EIO at an early end of file. */
 bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
 /*
+ * Reads up to `count` bytes at `offset`, fewer only at the end of the file. Returns their number;
+ * -1 with errno set.
+ */
+ssize_t fd_read_most(int fd, void *bytes, size_t count, off_t offset);
+/*
  * Reads the beginning of a file, at most `size` - 1 bytes, and appends '\0'. Returns the length; -1
  * with errno set.
  */

@@ -2,16 +2,15 @@
 #include "imaging/erofs/pack_lz4.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/arena.h"
 #include "base/holes.h"
+#include "base/plain_file.h"
 #include "imaging/cache/known.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/record.h"
@@ -225,23 +224,6 @@ static void submit(struct lz4_packing *p, struct pooled_segment *pooled)
 	packing_progress(&p->common, bytes);
 }
 
-/* Reads up to `count` bytes at `at`, fewer only at the end of the file; -1 with errno set. */
-static ssize_t read_full(int fd, void *into, size_t count, uint64_t at)
-{
-	size_t got = 0;
-	while (got < count) {
-		const ssize_t n = pread(fd, (char *)into + got, count - got, (off_t)(at + got));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
-}
-
 /* Gives zeros to the walk. */
 static void feed_zeros(struct lz4_packing *p, uint32_t bytes)
 {
@@ -262,8 +244,8 @@ static bool fill(struct lz4_packing *p, struct holes *holes, uint64_t at, struct
 	if (holes_has(holes, segment->n, at)) {
 		memset(segment->data, 0, segment->n);
 	} else {
-		const ssize_t got = read_full(
-			holes->fd, segment->data, (size_t)segment->n + segment->is_last, at);
+		const ssize_t got = fd_read_most(
+			holes->fd, segment->data, (size_t)segment->n + segment->is_last, (off_t)at);
 		if (got < 0)
 			return store_walk_failed(&p->common.walk);
 		if (got != (ssize_t)segment->n)

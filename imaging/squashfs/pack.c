@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/squashfs/pack.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/arena.h"
 #include "base/holes.h"
+#include "base/plain_file.h"
 #include "imaging/squashfs/format.h"
 #include "imaging/cache/known.h"
 
@@ -126,23 +125,6 @@ static void record_add_block_sizes(struct squashfs_packing *p, uint32_t count)
 
 /* ---- files ---- */
 
-/* Reads up to `count` bytes at `at`, fewer only at the end of the file; -1 with errno set. */
-static ssize_t read_full(int fd, void *into, size_t count, uint64_t at)
-{
-	size_t got = 0;
-	while (got < count) {
-		ssize_t n = pread(fd, (char *)into + got, count - got, (off_t)(at + got));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
-}
-
 static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size,
 	uint32_t original, const char *name)
 {
@@ -165,7 +147,7 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 		return false;
 	unsigned char *data = p->fragment->data + p->fragment->n;
 	/* Reads one byte more than expected, to detect that the file has grown. */
-	ssize_t got = read_full(fd, data, (size_t)size + 1, 0);
+	ssize_t got = fd_read_most(fd, data, (size_t)size + 1, 0);
 	if (got < 0)
 		return store_walk_failed(&p->common.walk);
 	if (got != (ssize_t)size)
@@ -196,7 +178,8 @@ static bool read_block(struct squashfs_packing *p, uint32_t index, struct block 
 	if (holes_has(&p->holes, block->n, at)) {
 		memset(block->data, 0, block->n);
 	} else {
-		ssize_t got = read_full(p->holes.fd, block->data, (size_t)block->n + last, at);
+		ssize_t got =
+			fd_read_most(p->holes.fd, block->data, (size_t)block->n + last, (off_t)at);
 		if (got < 0)
 			return store_walk_failed(&p->common.walk);
 		if (got != (ssize_t)block->n)
