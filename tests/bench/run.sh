@@ -6,7 +6,7 @@
 #
 # Whole processes are timed; CPU is user and system time. For mvmbuild that is the whole build with
 # stage 1, syncing and publishing; for the peers it is the image alone.
-#   BENCH="squashfs level15 erofs hole plain reflink verity scaling host density"
+#   BENCH="squashfs level15 erofs hole plain reflink link verity scaling host density"
 #                             parts; a later one may use an earlier one's results
 #   ROUNDS=3                  runs of each command; the median is printed
 #   MKFS_EROFS=mkfs.erofs     the peer's program; reference flags that it lacks are left out
@@ -21,12 +21,12 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=${BENCH_DIR:-$top/build/bench}
 rounds=${ROUNDS:-3}
-parts=${BENCH:-squashfs level15 erofs hole plain reflink verity scaling host density}
+parts=${BENCH:-squashfs level15 erofs hole plain reflink link verity scaling host density}
 # shellcheck source=tests/e2e/lib/nix.sh
 . "$top/tests/e2e/lib/nix.sh"
 # shellcheck source=tests/e2e/lib/vmlinux.sh
 . "$top/tests/e2e/lib/vmlinux.sh"
-for part in lib squashfs erofs plain verity scaling host density; do
+for part in lib squashfs erofs plain link verity scaling host density; do
 	# shellcheck source=/dev/null
 	. "$top/tests/bench/$part.sh"
 done
