@@ -28,8 +28,6 @@ check "the part has three blocks" test -s "$blocks/3" -a ! -e "$blocks/4"
 	fast_kernel
 } | compile debian-vm "$guest" || finish
 
-mkdir -p "$host_units/etc/systemd/system"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 host_begin
 
 # The host's address is 198.51.100.2, and its default route leads to the rest of the world, where

@@ -18,10 +18,7 @@ chmod 755 "$test_dir" # the VM's user reads its runner
 probe=$(guest_build probe-guest) || exit 1
 state=/var/lib/microvms
 log=$test_dir/log
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
-	{ not_ok "make install-systemd installs the units" "$log"; finish; }
-mkdir -p "$host_units/etc/systemd/system"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+host_install_units
 
 SYSTEMD_UNIT_PATH=$host_units/usr/local/lib/systemd/system: systemd-analyze security \
 	--offline=yes --no-pager microvm@vm.service >"$log" 2>&1

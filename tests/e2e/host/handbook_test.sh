@@ -21,10 +21,9 @@ handbook_blocks "$blocks"
 
 # The host's kernel, as Debian installs one.
 version=$(basename "$kernel"/boot/vmlinuz-* | sed 's/^vmlinuz-//')
-mkdir -p "$host_units/boot" "$host_units/usr/lib/modules" "$host_units/etc/systemd/system"
+mkdir -p "$host_units/boot" "$host_units/usr/lib/modules"
 cp "$kernel/boot/vmlinuz-$version" "$host_units/boot/"
 cp -r "$kernel/lib/modules/$version" "$host_units/usr/lib/modules/"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
 # Packages cannot be installed without a network.
 mkdir -p "$host_units/usr/local/sbin"

@@ -22,12 +22,9 @@ log=$test_dir/log
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 mkdir "$test_dir/bin"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/bin/"
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
-	{ not_ok "make install-systemd installs the units" "$log"; finish; }
-mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
-printf '%s\n' '[Unit]' 'Description=What the test needs' 'Requires=basic.target' \
-	'After=basic.target' 'Wants=multi-user.target' 'AllowIsolate=yes' \
-	>"$host_units/etc/systemd/system/mvm-test.target"
+host_install_units
+mkdir -p "$host_units/usr/local/bin"
+host_target Wants=multi-user.target
 # This hypervisor is first in the units' PATH. A VM with "crash" in its kernel parameters ends at
 # once.
 cat >"$host_units/usr/local/bin/qemu-system-x86_64" <<'E2'

@@ -18,11 +18,9 @@ chmod 755 "$test_dir" # the VM's user reads its runner
 probe=$(guest_build probe-guest) || exit 1
 state=/var/lib/microvms disks=/var/lib/microvms/.disks
 log=$test_dir/log
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
-	{ not_ok "make install-systemd installs the units" "$log"; finish; }
-mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
+host_install_units
+mkdir -p "$host_units/usr/local/bin"
 cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$host_units/usr/local/bin/"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 {
 	printf '%s\n' 'mem: 128' 'kernelParams: [probe.do=init]' \
 		'storeDisk: {type: erofs, link: host}'

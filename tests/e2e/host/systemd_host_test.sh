@@ -111,8 +111,6 @@ check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 rm -rf "$tree"
 
 # ---- a host that runs ----
-mkdir -p "$host_units/etc/systemd/system"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/microvm"
 host_begin
 install_host() { host "$out/bin/install-host" >"$log" 2>&1; }

@@ -23,10 +23,8 @@ state=/var/lib/microvms
 log=$test_dir/log
 mkdir "$test_dir/bin"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/bin/"
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
-	{ not_ok "make install-systemd installs the units" "$log"; finish; }
-mkdir -p "$host_units/etc/systemd/system" "$NIX_STATE_DIR/gcroots"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+host_install_units
+mkdir -p "$NIX_STATE_DIR/gcroots"
 
 describe() { # TAP [LINE]...: $test_dir/vm.yaml
 	{

@@ -19,10 +19,7 @@ state=/var/lib/microvms
 log=$test_dir/log
 
 # ---- the units ----
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
-	{ not_ok "make install-systemd installs the units" "$log"; finish; }
-mkdir -p "$host_units/etc/systemd/system"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+host_install_units
 cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
 # systemd-analyze exits with 0 even for an unknown key. The units' programs do not exist here.
 SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target \

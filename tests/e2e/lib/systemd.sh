@@ -7,9 +7,28 @@
 # shellcheck source=tests/e2e/lib/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# host_start: boots the host. The caller has put the units into $host_units; the host starts only
-# them and what they require.
 host_units=$test_dir/host-units
+# host_target [LINE]...: the host boots into this target, with further lines for its section [Unit].
+# shellcheck disable=SC2120 # some tests have further lines
+host_target() {
+	printf '%s\n' '[Unit]' 'Description=What the test needs' 'Requires=basic.target' \
+		'After=basic.target' 'AllowIsolate=yes' "$@" \
+		>"$host_units/etc/systemd/system/mvm-test.target"
+}
+mkdir -p "$host_units/etc/systemd/system"
+# shellcheck disable=SC2119
+host_target
+
+# host_install_units: puts the units of make install-systemd into the host.
+# shellcheck disable=SC2154 # the test's
+host_install_units() {
+	make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 && return
+	not_ok "make install-systemd installs the units" "$log"
+	finish
+}
+
+# host_start: boots the host. The caller has put further units into $host_units; the host starts only
+# those that its target wants and what they require.
 host_start() {
 	# systemd wants a terminal for its console.
 	script -qefc \
