@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
 # Part of tests/bench/run.sh: link, how long nix-build takes in its sandbox for a runner whose store
-# disk the host links, when one small path of 1 GB has changed. The test of such runners measures it.
+# disk the host links, when one small path of 1 GB has changed. The test of such runners measures
+# it.
 
 bench_link() {
 	local round ms all=()

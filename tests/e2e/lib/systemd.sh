@@ -27,8 +27,8 @@ host_install_units() {
 	finish
 }
 
-# host_start: boots the host. The caller has put further units into $host_units; the host starts only
-# those that its target wants and what they require.
+# host_start: boots the host. The caller has put further units into $host_units; the host starts
+# only those that its target wants and what they require.
 host_start() {
 	# systemd wants a terminal for its console.
 	script -qefc \
