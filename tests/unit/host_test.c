@@ -18,123 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/host_fixture.h"
-
-#define GREETING \
-	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, " \
-	"\"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
-#define DONE "{\"return\": {}}\r\n"
-#define STATUS(NAME) \
-	"{\"return\": {\"running\": false, \"singlestep\": false, \"status\": \"" NAME "\"}}\r\n"
-#define RUNNING STATUS("running")
-#define EVENT(NAME) \
-	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" NAME "\"}\r\n"
-/*
- * The reply of QEMU 7.2 to query-block: a store disk without an error, a CD drive without a medium,
- * and a volume for which the host has no space left.
- */
-#define NO_ROOM \
-	"{\"return\": [{\"device\": \"store\", \"io-status\": \"ok\", \"inserted\": {\"file\": " \
-	"\"store.img\"}}, {\"device\": \"cd\", \"removable\": true}, " \
-	"{\"device\": \"vdb\", \"inserted\": {\"image\": {\"filename\": \"x\", \"list\": [1, " \
-	"[]]}, \"file\": \"data.img\"}, \"io-status\": \"nospace\"}]}\r\n"
-#define REFUSAL "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not \\\"now\\\"\"}}\r\n"
-#define SHUTDOWN(REASON) \
-	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", " \
-	"\"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
-/* Code that searches for words instead of parsing JSON mistakes these events for replies. */
-#define DECOYS \
-	"{\"event\": \"NOTE\", \"data\": {\"return\": {\"actual\": 1}, \"error\": {\"desc\": " \
-	"\"x\"}}}\r\n" \
-	"{\"event\": \"NOTE\", \"data\": {\"text\": \"\\\"return\\\": {}, \\\"actual\\\": " \
-	"2}\\n{\\\"return\\\": 1}\"}}\r\n" \
-	"{\"data\": [\"return\", \"error\", {\"event\": \"SHUTDOWN\", \"reason\": " \
-	"\"guest-panic\"}], \"event\": \"return\"}\r\n"
-
-#define OPEN_16 "[[[[[[[[[[[[[[[["
-#define CLOSE_16 "]]]]]]]]]]]]]]]]"
-#define DEEP \
-	"{\"event\": \"NOTE\", \"data\": " OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 \
-	"}\r\n"
-#define TOO_DEEP \
-	"{\"QMP\": " OPEN_16 OPEN_16 OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 \
-		CLOSE_16 "}\r\n"
-
-enum { EXCHANGES_MAX = 8 };
-
-struct exchange {
-	const char *expected; /* part of the command */
-	const char *reply;    /* NULL: none */
-};
-
-struct script {
-	const char *greeting; /* NULL: none */
-	struct exchange exchanges[EXCHANGES_MAX];
-	/* keep the connection open at the end, silently, until the client closes it */
-	bool stays;
-	void (*afterwards)(int fd);
-};
-
-/*
- * The scripted monitor is a process, because mvm-host checks that the hypervisor's process exists.
- */
-
-static bool receive(int fd, const char *expected)
-{
-	char line[1024];
-	size_t used = 0;
-	while (used < sizeof line - 1 && read(fd, line + used, 1) == 1 && line[used] != '\n')
-		used++;
-	line[used] = '\0';
-	if (strstr(line, expected))
-		return true;
-	if (used)
-		fprintf(stderr, "monitor: expected '%s', got '%s'\n", expected, line);
-	return false;
-}
-
-static int script_play(const struct script *script, int listener)
-{
-	int fd = accept(listener, NULL, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	if (script->greeting)
-		say(fd, script->greeting);
-	for (const struct exchange *exchange = script->exchanges; exchange->expected; exchange++) {
-		if (!receive(fd, exchange->expected))
-			return 2;
-		if (exchange->reply)
-			say(fd, exchange->reply);
-	}
-	if (script->afterwards)
-		script->afterwards(fd);
-	if (script->stays)
-		stay(fd);
-	return 0;
-}
-
-/* The monitor sent all its lines and received the expected commands. */
-static void monitor_end(pid_t monitor_process)
-{
-	int status;
-	assert_int_equal(waitpid(monitor_process, &status, 0), monitor_process);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	unlink(monitor);
-}
+#include "tests/unit/host_qmp.h"
 
 static struct outcome shutdown_with(const struct script *script, const char *seconds)
 {
 	pid_t process = server_start(script, script_play);
 	struct outcome outcome = RUN("shutdown", "qmp", monitor, seconds);
-	monitor_end(process);
-	return outcome;
-}
-
-static struct outcome balloon_with(
-	const struct script *script, const char *memory, const char *balloon)
-{
-	pid_t process = server_start(script, script_play);
-	struct outcome outcome = RUN("balloon", "qmp", monitor, memory, balloon);
 	monitor_end(process);
 	return outcome;
 }
@@ -686,89 +575,6 @@ static void a_missing_monitor_is_noticed(void **state)
 	assert_says(outcome.err, "107 bytes");
 }
 
-/* ---- balloon ---- */
-
-static void the_balloon_is_set(void **state)
-{
-	(void)state;
-	static const struct script script = {
-		.greeting = GREETING,
-		.exchanges =
-			{
-				{"qmp_capabilities", DECOYS DONE},
-				{"{\"execute\":\"balloon\",\"arguments\":{\"value\":402653184}}",
-					"{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": "
-					"7}}\r\n" DONE},
-				{"query-balloon",
-					DECOYS "{\"return\": {\"actual\": 536870912}}\r\n"},
-				{"query-balloon",
-					"{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": "
-					"9}}\r\n{\"return\": {\"text\": \"\\\"actual\\\": 3\", "
-					"\"actual\": 503316480 } }\r\n"},
-				{"query-balloon",
-					"{\"return\": {\"nested\": {\"actual\": 4}, \"actual\": "
-					"402653184}}\r\n" DECOYS},
-			},
-	};
-	struct outcome outcome = balloon_with(&script, "512", "128");
-	assert_status(&outcome, 0);
-	assert_string_equal(outcome.out, "128\n");
-	assert_string_equal(outcome.err, "");
-}
-
-static void same_size_always(int fd)
-{
-	while (receive(fd, "query-balloon"))
-		say(fd, "{\"return\": {\"actual\": 503316480}}\r\n");
-}
-
-static void a_balloon_may_fall_short(void **state)
-{
-	(void)state;
-	static const struct script script = {.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}},
-		.afterwards = same_size_always};
-	struct outcome outcome = balloon_with(&script, "512", "128");
-	assert_status(&outcome, 0);
-	assert_string_equal(outcome.out, "32\n");
-	assert_lasted(&outcome, 0, 9000);
-}
-
-static void a_refused_balloon_is_reported(void **state)
-{
-	(void)state;
-	static const struct script script = {.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", REFUSAL}}};
-	struct outcome outcome = balloon_with(&script, "512", "128");
-	assert_status(&outcome, 1);
-	assert_string_equal(outcome.out, "");
-	assert_says(outcome.err, "not \"now\"");
-}
-
-static void nonsense_replies_are_refused(void **state)
-{
-	(void)state;
-	static const char *const replies[] = {
-		"{\"return\": {\"actual\": \"1\"}}\r\n",
-		"{\"return\": {\"actual\": -1}}\r\n",
-		"{\"return\": {\"actual\": 1e3}}\r\n",
-		"{\"return\": {\"actual\": 1.0}}\r\n",
-		"{\"return\": {\"a\": {\"actual\": 1}}}\r\n",
-		"{\"return\": []}\r\n",
-		"{\"return\": {\"actual\": 18446744073709551616}}\r\n",
-	};
-	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-		struct script script = {.greeting = GREETING,
-			.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE},
-				{"query-balloon", replies[i]}},
-			.stays = true};
-		struct outcome outcome = balloon_with(&script, "512", "0");
-		assert_status(&outcome, 1);
-		assert_string_equal(outcome.out, "");
-		assert_says(outcome.err, "reports no size");
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -798,10 +604,6 @@ int main(void)
 		cmocka_unit_test(long_lines_are_refused),
 		cmocka_unit_test(the_connection_may_end_anywhere),
 		cmocka_unit_test(a_missing_monitor_is_noticed),
-		cmocka_unit_test(the_balloon_is_set),
-		cmocka_unit_test(a_balloon_may_fall_short),
-		cmocka_unit_test(a_refused_balloon_is_reported),
-		cmocka_unit_test(nonsense_replies_are_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
