@@ -90,3 +90,19 @@ nix_stage_host() {
 	cp -L "${MVMBUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/build/mvmbuild}" \
 		"$1/bin/mvmbuild"
 }
+
+# nix_sandbox [PATH]...: sets $sandbox to the options of nix-build for a sandbox that has the
+# machine's programs, and these paths. No path may lie in another one, because Nix would empty the
+# real file. Fails if the machine cannot; $sandbox_error has the reason then.
+# shellcheck disable=SC2034 # the tests'
+nix_sandbox() {
+	sandbox=(--option sandbox true --option sandbox-fallback false
+		--option extra-sandbox-paths "/lib /lib64 /usr $*")
+	# shellcheck disable=SC2016 # the builder's $out
+	sandbox_error=$(nix-build --no-out-link "${sandbox[@]}" -E 'derivation {
+		name = "probe"; system = builtins.currentSystem;
+		builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ];
+	}' 2>&1 >/dev/null) && return
+	sandbox_error="the machine cannot: $(grep -m 1 error <<<"$sandbox_error")"
+	return 1
+}

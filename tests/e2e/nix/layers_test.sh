@@ -91,12 +91,7 @@ cache=$test_dir/cache
 	--set storeDisk.level=5 "$(build linux)" "$(build kernelModules)" >"$log" 2>&1
 chmod -R a+rX "$cache"
 [ "$(id -u)" != 0 ] || chown -R 12345 "$cache" # root runs the build, too
-sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths \
-	"/lib /lib64 /usr $cache")
-# shellcheck disable=SC2016 # the builder's $out
-if nix-build --no-out-link "${sandbox[@]}" \
-	-E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
-	>"$test_dir/probe" 2>&1; then
+if nix_sandbox "$cache"; then
 	check "in a sandbox, layers have the same bytes" build "layers.2" "${sandbox[@]}" --check
 	third=$(build layered "${sandbox[@]}" --argstr config third)
 	check "in a sandbox, layers are used without an option" \
@@ -118,6 +113,6 @@ if nix-build --no-out-link "${sandbox[@]}" \
 	nix-store --read-log "$(readlink -f "$shared/bin/..")" >"$log" 2>&1
 	expect "the damage is reported" "$log" 'was damaged'
 else
-	skip "layers in a sandbox" "the machine cannot: $(grep -m 1 error "$test_dir/probe")"
+	skip "layers in a sandbox" "$sandbox_error"
 fi
 finish

@@ -21,14 +21,8 @@ build() { # ATTRIBUTE [ARGUMENT]...
 		"${@:2}" 2>"$log"
 }
 nix_env_setup "$test_dir/nix"
-# As in layers_test: no path may lie in another one, because Nix would empty the real file.
-sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths
-	"/lib /lib64 /usr")
-# shellcheck disable=SC2016 # the builder's $out
-nix-build --no-out-link "${sandbox[@]}" \
-	-E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
-	>"$test_dir/probe" 2>&1 || {
-	skip "a sandbox" "the machine cannot: $(grep -m 1 error "$test_dir/probe")"
+nix_sandbox || {
+	skip "a sandbox" "$sandbox_error"
 	sandbox=()
 }
 payload=$(build payload)

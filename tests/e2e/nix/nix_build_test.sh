@@ -109,19 +109,14 @@ check "a runner without roots is collected" test ! -e "$runner" -a ! -e "$image"
 
 # A sandbox has no network, no /home and no cache; the machine's libraries are mounted in it for the
 # machine's programs.
-sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths \
-	'/lib /lib64 /usr')
-# shellcheck disable=SC2016 # the builder's $out
-if nix-build --no-out-link "${sandbox[@]}" \
-	-E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
-	>"$test_dir/probe" 2>&1; then
+# shellcheck disable=SC2119 # no path
+if nix_sandbox; then
 	runner=$(build runner "${sandbox[@]}")
 	check "nix-build in a sandbox makes the runner" test -x "$runner/bin/microvm-run"
 	check "a sandbox does not change the bytes" \
 		test "$before" = "$(nix-store -q --hash "$(readlink -f "$runner/bin/..")")"
 else
-	skip "nix-build in a sandbox makes the runner" \
-		"the machine cannot: $(grep -m 1 error "$test_dir/probe")"
+	skip "nix-build in a sandbox makes the runner" "$sandbox_error"
 fi
 
 # Hosts read these attributes. The description is in a wrapper, and a script's text names a package.
