@@ -125,7 +125,8 @@ bench_density() {
 	for ((round = 1; round <= rounds; round++)); do
 		for name in pmem plain lz4hc squashfs; do density_time "$name"; done
 	done
-	printf '\n| store disk | MB | s from microvm-run to the first 50 MB of programs |\n|---|---|---|\n'
+	printf '\n%s\n' '| store disk | MB | s from microvm-run to the first 50 MB of programs |' \
+		'|---|---|---|'
 	for name in pmem plain lz4hc squashfs; do
 		printf '| %s | %s | %.2f |\n' "$name" \
 			"$(megabytes "$scratch/density-$name"/share/microvm/stage1.*)" \
@@ -133,8 +134,9 @@ bench_density() {
 	done
 
 	bytes=$(xargs -a "$scratch/lists/some" stat -c %s | awk '{ sum += $1 } END { print sum }')
-	printf '\n| guests that read %.0f MB each | store disk | memory that it took on the host, MB |\n|---|---|---|\n' \
-		"$(awk -v bytes="$bytes" 'BEGIN { print bytes / 1e6 }')"
+	printf '\n| guests that read %.0f MB each | store disk | %s |\n|---|---|---|\n' \
+		"$(awk -v bytes="$bytes" 'BEGIN { print bytes / 1e6 }')" \
+		'memory that it took on the host, MB'
 	for name in pmem plain; do
 		for count in 1 10; do
 			density_memory "$name" "$count"
@@ -147,8 +149,9 @@ bench_density() {
 	done
 
 	bytes=$(xargs -a "$scratch/lists/all" stat -c %s | awk '{ sum += $1 } END { print sum }')
-	printf '\n| a guest that reads its whole store (%.0f MB) | growth of its page cache, MB |\n|---|---|\n' \
-		"$(awk -v bytes="$bytes" 'BEGIN { print bytes / 1e6 }')"
+	printf '\n| a guest that reads its whole store (%.0f MB) | %s |\n|---|---|\n' \
+		"$(awk -v bytes="$bytes" 'BEGIN { print bytes / 1e6 }')" \
+		'growth of its page cache, MB'
 	for name in pmem plain; do
 		grew=$(density_whole "$name")
 		[ "$name" = plain ] || one=$grew

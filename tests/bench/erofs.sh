@@ -67,7 +67,7 @@ bench_hole() {
 	hole=$(nix-build --no-out-link -E 'derivation {
 		name = "hole"; system = builtins.currentSystem; builder = "/bin/sh";
 		PATH = "/usr/bin:/bin";
-		args = [ "-c" "mkdir $out; truncate -s 4800000000 $out/hole; echo end >>$out/hole" ];
+		args = [ "-c" "mkdir $out; cd $out; truncate -s 4800000000 hole; echo end >>hole" ];
 	}' 2>"$scratch/log") || { cat "$scratch/log" >&2; return 1; }
 	table 'a hole of 4.8 GB' ''
 	timed hole-hash openssl dgst -sha256 "$hole/hole"

@@ -53,7 +53,8 @@ base 'confinement: {enable: false}' "preStart: 'ls $test_dir >seen'" |
 host_begin
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 host ip link add mvm-br type bridge
-host sh -c "ip link set mvm-br up; mkdir -p /srv/x /home/x; echo secret | tee /srv/x/y >/tmp/of-the-host"
+host ip link set mvm-br up
+host sh -c "mkdir -p /srv/x /home/x; echo secret | tee /srv/x/y >/tmp/of-the-host"
 host install -d "$state/vm" "$state/other" "$state/outside" "$state/free"
 host chown microvm "$test_dir/volumes"
 echo content >"$test_dir/a 100% \"place\"/file"

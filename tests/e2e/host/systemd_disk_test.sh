@@ -46,7 +46,8 @@ check "of the running VM" host test -e "$(disk)"
 host systemctl kill -s KILL microvm@vm >"$log" 2>&1
 host systemctl stop microvm@vm
 before=$(host stat -c %i "$(disk)")
-host sh -c "chmod u+w $disks/*.erofs; printf x | dd of=$(disk) bs=1 seek=70000 conv=notrunc status=none"
+host sh -c "chmod u+w $disks/*.erofs
+	printf x | dd of=$(disk) bs=1 seek=70000 conv=notrunc status=none"
 check "a VM with a damaged disk starts" host systemctl start microvm@vm
 check "and comes up" console_says 2 '^probe: ready'
 check "from a new disk" test "$(host stat -c %i "$(disk)")" != "$before"

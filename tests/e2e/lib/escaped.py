@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Stands in for a hypervisor that somebody has escaped into: tries, one by one, what must be refused.
+"""Stands in for a hypervisor that somebody has escaped into, and tries what must be refused.
 
 usage: escaped.py LIST: writes a line for each attempt, "refused NAME: REASON" or "done NAME"."""
 

@@ -45,7 +45,8 @@ is "disk: the guest's Nix makes no links across layers" \
 nixos_init=$(nix-instantiate --eval -E "let
 	config = { nix = { enable = true; package = \"/nix\"; }; system.nixos-init.enable = true; };
 	guest = import $top/templates/nix/guest.nix $test_dir/disk.json { inherit config; };
-	in guest.boot.postBootCommands == \"\" && guest.systemd.services.register-nix-paths.script != \"\"")
+	in guest.boot.postBootCommands == \"\" &&
+		guest.systemd.services.register-nix-paths.script != \"\"")
 is "disk: with nixos-init, a unit registers the paths" "$nixos_init" true
 is "disk: the initrd has the modules" \
 	"$(evaluated disk boot.initrd.availableKernelModules |

@@ -78,9 +78,14 @@ let
   '' else ''
     for name in ${toString (guest.boot.initrd.kernelModules ++ guest.boot.initrd.availableKernelModules)}; do modprobe "$name"; done
     mkdir -p /dev/disk/by-id /dev/disk/by-label # as udev does
-    for disk in /sys/block/vd*; do [ ! -e "$disk" ] || ln -s "/dev/''${disk##*/}" "/dev/disk/by-id/virtio-$(cat "$disk/serial")"; done
+    for disk in /sys/block/vd*; do
+      [ ! -e "$disk" ] ||
+        ln -s "/dev/''${disk##*/}" "/dev/disk/by-id/virtio-$(cat "$disk/serial")"
+    done
     for disk in /dev/pmem*; do # the label in an erofs's superblock, since busybox has no blkid
-      [ ! -e "$disk" ] || ln -s "$disk" "/dev/disk/by-label/$(dd if="$disk" bs=1 skip=1088 count=16 2>/dev/null | tr -d '\0')"
+      [ -e "$disk" ] || continue
+      label=$(dd if="$disk" bs=1 skip=1088 count=16 2>/dev/null | tr -d '\0')
+      ln -s "$disk" "/dev/disk/by-label/$label"
     done
     ${builtins.concatStringsSep "" (map mountCommand targets)}
     sed 's/^/guest-initrd: mounted /' /proc/mounts
