@@ -21,6 +21,7 @@ build() { # ATTRIBUTE [ARGUMENT]...
 		"${@:2}" 2>"$log"
 }
 nix_env_setup "$test_dir/nix"
+# shellcheck disable=SC2119 # no path
 nix_sandbox || {
 	skip "a sandbox" "$sandbox_error"
 	sandbox=()
